@@ -1,0 +1,80 @@
+"""Every axis has a name, and the name is checked."""
+
+from typing import TypeAlias
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from etude.core.errors import ShapeError
+
+__all__ = ["VOCABULARY", "Labels", "Matrix", "Scalar", "Targets", "bind", "check_float"]
+
+Matrix: TypeAlias = Float[Tensor, "rows features"]
+Labels: TypeAlias = Int[Tensor, " rows"]
+Targets: TypeAlias = Float[Tensor, " rows"]
+Scalar: TypeAlias = Float[Tensor, ""]
+
+VOCABULARY = {
+    "actions": "what an agent can do",
+    "batch": "independent examples, side by side",
+    "bins": "intervals of a histogram, or bands of frequency",
+    "chains": "runs of a sampler, side by side",
+    "channels": "colors of a picture, or maps made from it",
+    "classes": "kinds that a label tells apart",
+    "clusters": "groups that are found and not given",
+    "dim": "numbers that describe one token or position",
+    "dims": "coordinates of a point that is sampled",
+    "features": "numbers that describe one row",
+    "frames": "pictures of a film, or windows of a sound",
+    "heads": "attentions side by side",
+    "height": "rows of pixels, the first one on top",
+    "points": "places in space",
+    "rows": "examples of a table",
+    "samples": "numbers of a sound, or draws from a distribution",
+    "states": "situations of an agent, or of a hidden chain",
+    "targets": "responses that are predicted together",
+    "terms": "columns of a design: the features, and the intercept where there is one",
+    "time": "positions of a sequence",
+    "vocab": "tokens that exist",
+    "width": "columns of pixels, the first one on the left",
+}
+
+
+def bind(sizes: dict[str, int] | None = None, /, **arguments: tuple[Tensor, str]) -> dict[str, int]:
+    """Give every axis its name and return the lengths: one name, one length.
+
+    `bind(X=(X, "rows features"), y=(y, "rows"))` holds that `X` and `y` have equally many rows;
+    `bind({"features": 3}, X=(X, "rows features"))` that there are three features. A leading
+    `...` stands for any axes in front.
+
+    Raises:
+        ShapeError: `y has 4 rows, expected 5`.
+    """
+    known = dict(sizes or {})
+    for name, (tensor, axes) in arguments.items():
+        words = axes.split()
+        shape = tuple(tensor.shape)
+        if words[:1] == ["..."]:
+            words = words[1:]
+            shape = shape[max(len(shape) - len(words), 0) :]
+        if len(shape) != len(words):
+            raise ShapeError(
+                f"{name} has {len(shape)} axes, shape {tuple(tensor.shape)}; expected ({axes})"
+            )
+        for word, length in zip(words, shape, strict=True):
+            expected = known.setdefault(word, length)
+            if length != expected:
+                raise ShapeError(f"{name} has {length} {word}, expected {expected}")
+    return known
+
+
+def check_float(**arguments: Tensor) -> None:
+    """Refuse integers, on which means and slopes would be cut to whole numbers.
+
+    Raises:
+        TypeError: `x holds int64, expected a floating type`.
+    """
+    for name, tensor in arguments.items():
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise TypeError(f"{name} holds {kind}, expected a floating type: {name}.double()")

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from etude.core import shapes
+from etude.core.errors import ShapeError
+from etude.core.shapes import bind, check_float
+
+
+def test_one_name_has_one_length():
+    assert bind(X=(torch.ones(5, 3), "rows features"), y=(torch.ones(5), "rows")) == {
+        "rows": 5,
+        "features": 3,
+    }
+
+
+def test_a_short_response_is_named_with_both_numbers():
+    with pytest.raises(ShapeError, match="^y has 4 rows, expected 5$"):
+        bind(X=(torch.ones(5, 3), "rows features"), y=(torch.ones(4), "rows"))
+
+
+def test_a_length_that_is_known_is_expected():
+    with pytest.raises(ShapeError, match="X has 2 features, expected 3"):
+        bind({"features": 3}, X=(torch.ones(5, 2), "rows features"))
+
+
+def test_a_square_has_one_name_twice():
+    bind(A=(torch.ones(3, 3), "rows rows"))
+    with pytest.raises(ShapeError, match="A has 4 rows, expected 3"):
+        bind(A=(torch.ones(3, 4), "rows rows"))
+
+
+def test_axes_in_front_may_be_left_open():
+    sizes = bind(x=(torch.ones(7, 2, 5), "... rows"), y=(torch.ones(5), "... rows"))
+    assert sizes == {"rows": 5}
+    with pytest.raises(ShapeError, match="x has 0 axes"):
+        bind(x=(torch.tensor(1.0), "... rows"))
+
+
+@pytest.mark.parametrize("shape", [(5, 1), ()])
+def test_a_wrong_number_of_axes_is_told_with_the_shape(shape):
+    with pytest.raises(ShapeError, match=rf"y has {len(shape)} axes, shape .*; expected \(rows\)"):
+        bind(y=(torch.ones(shape), "rows"))
+
+
+def test_what_the_caller_knows_is_left_as_it_was():
+    known = {"rows": 5}
+    bind(known, X=(torch.ones(5, 3), "rows features"))
+    assert known == {"rows": 5}
+
+
+def test_integers_are_refused_by_name():
+    check_float(x=torch.ones(2))
+    with pytest.raises(TypeError, match="y holds int64, expected a floating type"):
+        check_float(x=torch.ones(2), y=torch.arange(2))
+
+
+def test_the_vocabulary_is_sorted_and_explained():
+    words = list(shapes.VOCABULARY)
+    assert words == sorted(words)
+    assert all(shapes.VOCABULARY.values())
+
+
+def test_every_axis_of_the_aliases_is_in_the_vocabulary():
+    for alias in (shapes.Matrix, shapes.Labels, shapes.Targets, shapes.Scalar):
+        assert set(alias.dim_str.split()) <= set(shapes.VOCABULARY)
