@@ -1,0 +1,49 @@
+# Every target sets itself up. `only=part/slug` narrows serve, test and bench to one chapter.
+PYTHON ?= python3
+SETUP = $(PYTHON) lib/press/install.py
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help serve test test-gpu check lab grade bench new rename lock notebooks clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{ name = $$1; $$1 = ""; printf "  make %-10s%s\n", name, $$0 }'
+
+serve:  ## build the book, executing what changed, and serve it here   [only= port=]
+	@$(SETUP)
+	@press serve --only "$(only)" --port "$(or $(port),8000)"
+
+test:  ## everything that CI runs   [only=]
+	@$(SETUP) test
+	@press test --only "$(only)"
+
+test-gpu:  ## the device tests and parity on a real accelerator
+	@$(SETUP) test
+	@press test-gpu
+
+check:  ## in seconds: lint, types, layers, spelling, what is out of step
+	@$(SETUP) test
+	@press check
+
+lab:  ## JupyterLab with your copies of the assignments in work/   [fresh=assignment port=]
+	@$(SETUP)
+	@press lab --fresh "$(fresh)" --port "$(or $(port),8888)"
+
+grade:  ## a class of submissions: collect, autograde, feedback, marks   [assignment= class=folder]
+	@$(SETUP)
+	@proctor grade "$(assignment)" --folder "$(class)"
+
+bench:  ## side by side with what you would otherwise pick   [only=]
+	@$(SETUP) test
+	@press bench --only "$(only)"
+
+notebooks:  ## solutions and releases from their texts   [only=]
+	@$(SETUP) test
+	@proctor build $(notdir $(only))
+
+lock:  ## pin what is installed now in requirements.lock
+	@press lock
+
+clean:  ## remove what was built, keep the environment
+	@rm -rf _build _grading

@@ -1,0 +1,114 @@
+"""The command line of the house: `press serve`, `press test` …; the Makefile calls nothing else."""
+
+import argparse
+import os
+import sys
+
+from press.layout import Fault
+
+
+def serve(a: argparse.Namespace) -> int:
+    """Build what changed, then serve it."""
+    from press import build, serve
+    from press.layout import only
+
+    if a.port:
+        serve.free(a.port)
+    pages = [f"book/{slug}" for slug in only(a.only)] if a.only else None
+    build.build(pages)
+    serve.serve(a.port)
+    return 0
+
+
+def site(a: argparse.Namespace) -> int:
+    """Build the site from a clean start and do not serve it."""
+    from press import build
+    from press.layout import only
+
+    build.build([f"book/{slug}" for slug in only(a.only)] if a.only else None, clean=True)
+    return 0
+
+
+def test(a: argparse.Namespace) -> int:
+    """Run everything that CI runs."""
+    from press import test
+
+    return test.everything(a.only)
+
+
+def test_gpu(a: argparse.Namespace) -> int:
+    """Run the device tests and parity on a real accelerator."""
+    from press import test
+
+    return test.on_gpu()
+
+
+def check(a: argparse.Namespace) -> int:
+    """Say in seconds what is out of step."""
+    from press import check
+
+    return check.check()
+
+
+def lab(a: argparse.Namespace) -> int:
+    """Open JupyterLab on the student's copies."""
+    from press import lab
+
+    return lab.lab(a.fresh, a.port)
+
+
+def bench(a: argparse.Namespace) -> int:
+    """Run the benchmarks."""
+    from press import test
+
+    return test.bench(a.only)
+
+
+def lock(a: argparse.Namespace) -> int:
+    """Pin what is installed."""
+    from press import lock
+
+    lock.write()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="press", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    options = {
+        serve: {"--only": "", "--port": 8000},
+        site: {"--only": ""},
+        test: {"--only": ""},
+        test_gpu: {},
+        check: {},
+        lab: {"--fresh": "", "--port": 8888},
+        bench: {"--only": ""},
+        lock: {},
+    }
+    for command, defaults in options.items():
+        name = command.__name__.replace("_", "-")
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        for option, default in defaults.items():
+            sub.add_argument(option, default=default, type=type(default))
+        sub.set_defaults(run=command)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a fault becomes a sentence and exit code 1."""
+    # One thread for each kernel and test: four threads on two busy cores are slower than two.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    a = parser().parse_args(arguments)
+    try:
+        return a.run(a)
+    except Fault as fault:
+        print(f"press {a.command}: {fault}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The Sphinx extension of the book: what a chapter's page needs beyond Jupyter Book."""
+
+from press.page import api, blocks, equations, figures, tables
+
+
+def preload(app, pagename, templatename, context, doctree):
+    """Ask for the text face at once, so that the first paint already has it."""
+    for font in ("source-serif-4-latin-wght-normal", "source-code-pro-latin-wght-normal"):
+        href = context["pathto"](f"_static/vendor/fonts/{font}.woff2", resource=True)
+        tag = f'<link rel="preload" as="font" type="font/woff2" href="{href}" crossorigin>\n'
+        context["metatags"] = context.get("metatags", "") + tag
+
+
+def bibliography_roles(app, pagename, templatename, context, doctree):
+    """Say list and list items: docutils gives bibliographies roles that ARIA has dropped."""
+    if "body" in context:
+        context["body"] = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
+
+
+def setup(app):
+    """Register every part."""
+    for part in (blocks, equations, figures, tables, api):
+        part.setup(app)
+    app.connect("html-page-context", preload)
+    app.connect("html-page-context", bibliography_roles)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -1,0 +1,47 @@
+"""The reference of the library: one section for each module, found by walking the package."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+from press.page.blocks import Block
+
+
+def modules(root: str = "etude") -> Iterator[str]:
+    """The names of all modules with a docstring, packages before what is in them."""
+    package = importlib.import_module(root)
+    for found in pkgutil.walk_packages(package.__path__, f"{root}."):
+        if importlib.import_module(found.name).__doc__:
+            yield found.name
+
+
+def reference() -> Iterator[str]:
+    """MyST: a heading and an automodule for each module."""
+    for name in modules():
+        package = hasattr(importlib.import_module(name), "__path__")
+        yield from (f"## `{name}`", "", "```{eval-rst}", f".. automodule:: {name}")
+        yield from (
+            ["```", ""] if package else ["   :members:", "   :member-order: bysource", "```", ""]
+        )
+
+
+class Api(Block):
+    """```{apireference}```: the whole reference."""
+
+    has_content = False
+
+    def run(self):
+        """Parse the generated MyST in place."""
+        return self.parse(list(reference()), titles=True)
+
+
+def skip(app, kind, name, member, skipped, options):
+    """Leave out what scikit-learn writes into every estimator."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
+def setup(app):
+    """Register the directive."""
+    app.add_directive("apireference", Api)
+    app.connect("autodoc-skip-member", skip)

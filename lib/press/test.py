@@ -1,0 +1,116 @@
+"""`make test`: everything that CI runs, in the order in which a fault is cheapest to find."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from press import build, check, ledger
+from press.layout import BUILD, ROOT, Fault, homes, only, relative
+
+PARITY = ROOT / "book" / "parity.yml"
+COLLECTED = BUILD / "parity"
+KEYS = ("chapter", "item", "reference", "tolerance")
+
+
+def pytest(*words: str, **environment: str) -> None:
+    """Run pytest; its failure is ours.
+
+    Raises:
+        Fault: a test failed.
+    """
+    command = [sys.executable, "-m", "pytest", "-q", *words]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment)
+    if done.returncode:
+        raise Fault(f"pytest failed: {' '.join(words)}")
+
+
+def everything(slug: str) -> int:
+    """Check, build from a clean start, test, compare the parity table, and print the ledger."""
+    chosen = only(slug)
+    ledger.forget()
+    for file in COLLECTED.glob("*.jsonl"):
+        file.unlink()
+    if check.check():
+        raise Fault("make check found what stands above")
+    pages = [f"book/{chapter}" for chapter in chosen] if slug else None
+    seconds = build.build(pages, clean=True)
+    ledger.note("page", {page.removeprefix("book/"): value for page, value in seconds.items()})
+    if slug:
+        pytest("-n", "2", "--dist", "loadfile", *belonging(slug), ETUDE_ONLY=slug)
+    else:
+        pytest("-n", "2", "--dist", "loadfile", "tests")
+    compare_parity(chosen)
+    ledger.show()
+    return 0
+
+
+def belonging(slug: str) -> list[str]:
+    """The tests of one chapter: its own, its assignment's, its page's."""
+    name = slug.rpartition("/")[2]
+    folder = homes(slug)["tests"]
+    return [relative(folder), "tests/proctor", "tests/site", "-k", f"{slug} or {name}"]
+
+
+def rows() -> list[dict]:
+    """What the tests have just compared, in the order of the table."""
+    found = {}
+    for file in sorted(COLLECTED.glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            key = (row["chapter"], row["item"], row["reference"])
+            # Of an item that several tests compare, the table shows the largest difference.
+            if key not in found or row["measured"] > found[key]["measured"]:
+                found[key] = row
+    return sorted(found.values(), key=lambda row: (row["chapter"], row["item"], row["reference"]))
+
+
+def compare_parity(chosen: list[str]) -> None:
+    """Hold the published table to what was measured; PARITY=write makes it anew.
+
+    Raises:
+        Fault: a row is missing, or is there although no test compares it.
+    """
+    measured = [row for row in rows() if row["chapter"] in chosen]
+    published = yaml.safe_load(PARITY.read_text()) or []
+    if os.environ.get("PARITY") == "write":
+        kept = [row for row in published if row["chapter"] not in chosen]
+        text = yaml.safe_dump(kept + measured, sort_keys=False, allow_unicode=True)
+        PARITY.write_text(text)
+        print(f"{relative(PARITY)}: {len(measured)} rows written")
+        return
+    want, have = ({tuple(row[k] for k in KEYS) for row in side} for side in (measured, published))
+    have = {row for row in have if row[0] in chosen}
+    if want != have:
+        faults = [f"  missing: {row}" for row in sorted(want - have)]
+        faults += [f"  no test compares: {row}" for row in sorted(have - want)]
+        cure = "make it anew with PARITY=write make test"
+        raise Fault(f"{relative(PARITY)}:1: out of date; {cure}\n" + "\n".join(faults))
+    print(f"parity: {len(want)} rows, as published")
+
+
+def on_gpu() -> int:
+    """The device tests and parity on a real accelerator.
+
+    Raises:
+        Fault: there is none.
+    """
+    from etude.core.device import device
+
+    if device().type == "cpu":
+        raise Fault("no accelerator here; the pretended device is tested by make test")
+    pytest("-m", "gpu", "tests", ETUDE_DEVICE=str(device()))
+    return 0
+
+
+def bench(slug: str) -> int:
+    """Run each benchmark in a process of its own."""
+    files = [homes(chapter)["benchmark"] for chapter in only(slug)]
+    for file in filter(Path.exists, files):
+        print(f"\n{relative(file)}", flush=True)
+        if subprocess.run([sys.executable, str(file)], cwd=ROOT).returncode:
+            raise Fault(f"{relative(file)} failed")
+    return 0

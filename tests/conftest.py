@@ -1,0 +1,75 @@
+"""What every test may ask for: a generator, the pretended device, a row of parity."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+# Annotations of shapes become assertions; this must happen before `etude` is imported.
+jaxtyping.install_import_hook("etude", "beartype.beartype")
+
+import torch  # noqa: E402
+from press.ledger import Ledger, chapter_of_test  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(1)
+    config.pluginmanager.register(Ledger(config), "ledger")
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A stream of random numbers that belongs to one test."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def as_a_user() -> Iterator[None]:
+    """Switch the assertions of shapes off: what a learner would see."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def fake_device() -> Iterator[torch.device]:
+    """A device with real values on which hidden CPU tensors are errors, for one test."""
+    from tests.fake_accelerator import FakeAccelerator, register
+
+    device = register()
+    with FakeAccelerator():
+        yield device
+
+
+@pytest.fixture
+def parity(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Compare with a reference, and put the difference into the table that the site publishes."""
+    chapter = chapter_of_test(request.node.nodeid)
+
+    def compare(
+        item: str, ours: object, theirs: object, *, reference: str, tolerance: float
+    ) -> None:
+        ours, theirs = (torch.as_tensor(value).detach().cpu().double() for value in (ours, theirs))
+        assert ours.shape == theirs.shape, f"{item}: shape {ours.shape}, reference {theirs.shape}"
+        scale = max(1.0, float(theirs.abs().max()))
+        measured = float((ours - theirs).abs().max()) / scale
+        row = {
+            "chapter": chapter,
+            "item": item,
+            "reference": reference,
+            "tolerance": tolerance,
+            "measured": measured,
+        }
+        folder = ROOT / "_build" / "parity"
+        folder.mkdir(parents=True, exist_ok=True)
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        with (folder / f"{worker}.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        assert measured <= tolerance, f"{item}: differs from {reference} by {measured:.2g}"
+
+    return compare
