@@ -50,6 +50,15 @@ def check(a: argparse.Namespace) -> int:
     return check.check()
 
 
+def rules(a: argparse.Namespace) -> int:
+    """Print what the rules of the house find."""
+    from press import rules
+
+    found = rules.faults()
+    print("\n".join(found), end="\n" if found else "")
+    return int(bool(found))
+
+
 def lab(a: argparse.Namespace) -> int:
     """Open JupyterLab on the student's copies."""
     from press import lab
@@ -82,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
         test: {"--only": ""},
         test_gpu: {},
         check: {},
+        rules: {},
         lab: {"--fresh": "", "--port": 8888},
         bench: {"--only": ""},
         lock: {},

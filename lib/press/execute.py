@@ -7,8 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.main import JupyterCacheBase
 from jupyter_cache.executors.utils import single_nb_execution
 from jupyter_cache.readers import get_reader
 from myst_nb.core.read import is_myst_markdown_notebook
@@ -34,17 +34,17 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def stale(cache: JupyterCacheAbstract, pages: list[str]) -> dict[str, str]:
+def stale(cache: JupyterCacheBase, pages: list[str]) -> dict[str, str]:
     """Drop what was cached for other modules or another lock; return the pages' fingerprints."""
     kept, now = read(CACHE / "fingerprints.json"), {}
     for page in pages:
         path = ROOT / f"{page}.md"
-        record = cache.add_nb_to_project(str(path), read_data=READER)
+        cache.add_nb_to_project(str(path), read_data=READER)
         now[page] = fingerprint(path)
         if kept.get(page) != now[page]:
-            cached = cache.get_cached_project_nb(record.pk)
+            cached = cache.get_cached_project_nb(str(path))
             if cached is not None:
-                cache.remove_cache(cached.pk)
+                cache.remove_cache(int(cached.pk))  # pyright: ignore[reportArgumentType]
     return now
 
 
@@ -73,20 +73,20 @@ def execute(pages: list[str], jobs: int = 0) -> dict[str, float]:
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     quiet_kernels()
     CACHE.mkdir(parents=True, exist_ok=True)
-    cache = get_cache(CACHE)
+    cache = JupyterCacheBase(CACHE)
     cache.change_cache_limit(10_000)
     now = stale(cache, pages)
     uris = {str(ROOT / f"{page}.md"): page for page in pages}
-    todo = [r for r in cache.list_unexecuted() if r.uri in uris]
+    todo = [uri for uri in (str(r.uri) for r in cache.list_unexecuted()) if uri in uris]
     seconds, failed = read(CACHE / "seconds.json"), []
     console = Console()
     columns = (TextColumn("executing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not todo) as bar:
         task = bar.add_task("pages", total=len(todo))
         # The dearest first, so that the last core is not left waiting for it.
-        todo.sort(key=lambda record: -seconds.get(uris[record.uri], TIMEOUT))
+        todo.sort(key=lambda uri: -seconds.get(uris[uri], TIMEOUT))
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-            runs = {pool.submit(run, record.uri, TIMEOUT): record.uri for record in todo}
+            runs = {pool.submit(run, uri, TIMEOUT): uri for uri in todo}
             for done in as_completed(runs):
                 uri, result = runs[done], done.result()
                 page = uris[uri]

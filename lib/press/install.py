@@ -30,8 +30,8 @@ def suitable():
         return sys.executable
     for name in ("python3.11", "python3.12", "python3.13"):
         if shutil.which(name):
-            return shutil.which(name)
-    stop(
+            return name
+    return stop(
         "Python 3.11, 3.12 or 3.13 is needed, this is %s, and no other was found on the PATH."
         " Install one, or name it: make PYTHON=/path/to/python3.11" % platform.python_version()
     )
@@ -43,8 +43,9 @@ def pip(*words):
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if done.returncode == 0:
         return
-    if "NewConnectionError" in done.stderr or "Could not fetch URL" in done.stderr:
-        stop("no network: the package index cannot be reached. " + done.stderr.strip()[-300:])
+    silent = ("NewConnectionError", "Could not fetch URL", "from versions: none")
+    if any(words in done.stderr for words in silent):
+        stop("no network? The package index does not answer.\n" + done.stderr.strip()[-500:])
     stop("pip failed with " + " ".join(words) + "\n" + done.stderr.strip()[-2000:])
 
 

@@ -15,7 +15,7 @@ RELEASES, WORK = ROOT / "exercises", ROOT / "work"
 
 def assignments() -> list[str]:
     """The names of the released assignments."""
-    return sorted(p.name for p in RELEASES.iterdir() if (p / f"{p.name}.ipynb").exists())
+    return sorted(p.stem for p in RELEASES.glob("*/*.ipynb") if p.stem == p.parent.name)
 
 
 def prepare(fresh: str = "", work: Path = WORK) -> list[Path]:

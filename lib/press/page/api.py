@@ -41,7 +41,18 @@ def skip(app, kind, name, member, skipped, options):
     return True if re.fullmatch(r"set_\w+_request", name) else None
 
 
+def plain_words(app, kind, name, member, options, lines):
+    """Docstrings are written for people: `code` in single backticks, and |t|, x*y, coef_ as they are."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"`+([^`]+)`+", line)
+        words = [re.sub(r"([|*]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
+        code = [f"``{part}``" for part in parts[1::2]]
+        lines[number] = "".join(w + c for w, c in zip(words, [*code, ""], strict=True))
+
+
 def setup(app):
     """Register the directive."""
+    # Before napoleon, whose own markup must stay.
+    app.connect("autodoc-process-docstring", plain_words, priority=100)
     app.add_directive("apireference", Api)
     app.connect("autodoc-skip-member", skip)

@@ -43,8 +43,9 @@ class CellFigures(SphinxTransform):
                 names.add(match[1])
                 self.wrap(node, *match.groups())
             elif match := COST.search(node.astext()):
-                for line in self.document.findall(is_cost_line):
-                    line += [nodes.strong("", "Measured"), nodes.Text(f" {match[1]}")]
+                for line in self.document.findall(nodes.paragraph):
+                    if "cost-here" in line["classes"]:
+                        line += [nodes.strong("", "Measured"), nodes.Text(f" {match[1]}")]
         if self.env.docname in self.config.press_unexecuted:
             names |= self.stand_ins()
         for reference in self.document.findall(addnodes.pending_xref):
@@ -66,7 +67,7 @@ class CellFigures(SphinxTransform):
                 names.add(name)
         return names
 
-    def figure(self, name: str, place: nodes.Element) -> nodes.figure:
+    def figure(self, name: str, place) -> nodes.figure:
         """A figure node under the page's label."""
         figure = nodes.figure(names=[self.label(name)], classes=["etude"])
         figure.source, figure.line = place.source, place.line
@@ -88,11 +89,6 @@ class CellFigures(SphinxTransform):
         page = new_document(self.document["source"], self.document.settings)
         MystParser().parse(text, page)
         return page.children[0].children
-
-
-def is_cost_line(node) -> bool:
-    """The line of the chapter's card that waits for the measured cost."""
-    return "cost-here" in getattr(node, "attributes", {}).get("classes", ())
 
 
 def is_cell(node) -> bool:

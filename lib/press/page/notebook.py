@@ -15,6 +15,7 @@ from press.page.source import quote
 
 EXTENSIONS = {"colon_fence", "dollarmath", "deflist", "attrs_inline"}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+BLOCKS = ("fence", "colon_fence", "math_block_label")
 FACETS = "symptom|diagnosis|cure|says|true"
 PARSER = create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), DocutilsRenderer)
 
@@ -58,35 +59,35 @@ def plain(name: str, title: str, body: str, module: str) -> str:
 
 
 def markdown(text: str, module: str) -> str:
-    """MyST as ordinary Markdown: each directive by its place in the token tree, then the roles.
-
-    Raises:
-        ValueError: an equation has a label that found no way into the notebook.
-    """
-    lines = text.splitlines()
-    tokens = PARSER.parse(text)
-    blocks = [n for n in SyntaxTreeNode(tokens).children if n.type in ("fence", "colon_fence")]
-    for node in reversed(blocks):
-        found = directive(node.token) if node.token else None
-        if found and node.map:
-            lines[node.map[0] : node.map[1]] = plain(*found, node.content, module).splitlines()
-    text = re.sub(r"^\(([\w-]+)\)=$\n?", "", "\n".join(lines), flags=re.M)
-    labels = sum(token.type == "math_block_label" for token in tokens)
-    text, tagged = re.subn(r"\n?\$\$ *\(([\w.-]+)\)", r" \\tag{\1}\n$$", text)
-    if tagged < labels:
-        raise ValueError(f"{labels} equations have labels, {tagged} were tagged")
-    return roles(text).strip()
+    """MyST as ordinary Markdown: each block by its place in the token tree, prose by its roles."""
+    lines, out, end = text.splitlines(), [], 0
+    for node in SyntaxTreeNode(PARSER.parse(text)).children:
+        if node.type not in BLOCKS or not node.map or not node.token:
+            continue
+        start, stop = node.map
+        out.append(roles("\n".join(lines[end:start])))
+        block = "\n".join(lines[start:stop])
+        end = stop
+        if node.type == "math_block_label":
+            out.append(re.sub(r"\n?\$\$ *\(([\w.-]+)\)\s*$", r" \\tag{\1}\n$$", block))
+        elif found := directive(node.token):
+            out.append(plain(*found, node.content, module))
+        else:
+            out.append(block)
+    out.append(roles("\n".join(lines[end:])))
+    return "\n".join(out).strip()
 
 
 def roles(text: str) -> str:
-    """Inline roles as text; code spans stay as they are."""
+    """Prose with its roles as text, and without targets."""
+    text = re.sub(r"^\(([\w-]+)\)=$\n?", "", text, flags=re.M)
     text = re.sub(r"\{(eq|numref|cite:?\w*)\}`([^`]*)`", r"(\2)", text)
     return re.sub(r"\{[\w:]+\}`([^`<]*?)( *<[^`]*>)?`", r"\1", text)
 
 
 def export(source: Path, target: Path, module: str) -> None:
     """Write the chapter `source` as the notebook `target`, without outputs."""
-    book = read_myst_markdown_notebook(source.read_text("utf8"), {})
+    book = read_myst_markdown_notebook(source.read_text("utf8"))
     for number, cell in enumerate(book.cells):
         if cell.cell_type == "markdown":
             cell.source = markdown(cell.source, module)

@@ -1,6 +1,6 @@
 """The tables of the site: the course map, and the table of parity."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from press.layout import ROOT, chapters, load, syllabus
 from press.page.blocks import Block
@@ -51,13 +51,16 @@ class Generated(Block):
 
     has_content = False
     source: str
-    lines: Callable[[], Iterator[str]]
+
+    def lines(self) -> Iterator[str]:
+        """The lines of MyST."""
+        raise NotImplementedError
 
     def run(self):
         """Parse the generated MyST in place, headings included."""
         self.env.note_dependency(str(ROOT / "book" / self.source))
         try:
-            return self.parse(list(type(self).lines()), titles=True)
+            return self.parse(list(self.lines()), titles=True)
         except KeyError as missing:
             raise self.error(f"book/{self.source}: a row lacks {missing}") from None
 
@@ -65,13 +68,21 @@ class Generated(Block):
 class CourseMap(Generated):
     """```{coursemap}```: the syllabus, with links."""
 
-    source, lines = "syllabus.yml", course_map
+    source = "syllabus.yml"
+
+    def lines(self):
+        """The course map."""
+        return course_map()
 
 
 class ParityTable(Generated):
     """```{paritytable}```: the table of parity."""
 
-    source, lines = "parity.yml", parity
+    source = "parity.yml"
+
+    def lines(self):
+        """The rows, by chapter."""
+        return parity()
 
 
 def setup(app):
