@@ -22,6 +22,8 @@ __all__ = ["Classifier", "Estimator", "Regressor", "Transformer"]
 class Estimator(BaseEstimator):
     """Puts the door before every public verb of a leaf whose first argument is `X`."""
 
+    n_features_in_: int
+
     def __init_subclass__(cls, *, door: bool = True, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         for name, method in list(vars(cls).items()):
