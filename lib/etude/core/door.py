@@ -124,10 +124,10 @@ def check_response(estimator: Any, X: Tensor, y: Any) -> Tensor | None:
 
 def check_several(estimator: Any) -> None:
     """In one class there is nothing to tell apart."""
-    name, classes = type(estimator).__name__, estimator.classes_
+    classes = as_arrays(estimator.classes_).tolist()
     if len(classes) < 2:
-        only = classes[0].item() if isinstance(classes, Tensor) else classes[0]
-        raise ValueError(f"{name} needs at least two classes, y has one class: {only!r}")
+        name = type(estimator).__name__
+        raise ValueError(f"{name} needs at least two classes, y has one class: {classes[0]!r}")
 
 
 def as_arrays(answer: Any) -> Any:

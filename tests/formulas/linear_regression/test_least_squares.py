@@ -149,7 +149,7 @@ def test_what_it_says_of_itself_is_what_statsmodels_says(data, intercept, parity
     same("leverage", ours.leverage_, influence.hat_matrix_diag)
     same("Cook's distance", ours.cooks_distance_, influence.cooks_distance[0])
     new = X[:7] + 1
-    new_design = np.column_stack([np.ones(7)] * intercept + [new.numpy()])
+    new_design = np.column_stack([np.ones(len(new))] * intercept + [new.numpy()])
     frame = theirs.get_prediction(new_design).summary_frame(alpha=0.1)
     for name, interval in (("mean", ours.mean_interval), ("obs", ours.prediction_interval)):
         ends = frame[[f"{name}_ci_lower", f"{name}_ci_upper"]].to_numpy().T.copy()
