@@ -34,6 +34,14 @@ grade:  ## a class of submissions: collect, autograde, feedback, marks   [assign
 	@$(SETUP)
 	@proctor grade "$(assignment)" --folder "$(class)"
 
+new:  ## lay out a draft with all its homes   [chapter=part/slug]
+	@$(SETUP) test
+	@press new --chapter "$(chapter)"
+
+rename:  ## give a chapter another name everywhere   [chapter=part/slug to=part/slug]
+	@$(SETUP) test
+	@press rename --chapter "$(chapter)" --to "$(to)"
+
 bench:  ## side by side with what you would otherwise pick   [only=]
 	@$(SETUP) test
 	@press bench --only "$(only)"

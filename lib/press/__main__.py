@@ -66,6 +66,27 @@ def lab(a: argparse.Namespace) -> int:
     return lab.lab(a.fresh, a.port)
 
 
+def new(a: argparse.Namespace) -> int:
+    """Lay out a chapter's homes as a draft."""
+    from press import new
+    from press.layout import relative
+
+    for path in new.lay_out(a.chapter):
+        print(f"wrote {relative(path)}")
+    print(f"{a.chapter} is a draft: `make check` says what it still lacks")
+    return 0
+
+
+def rename(a: argparse.Namespace) -> int:
+    """Give a chapter another name everywhere."""
+    from press import new
+
+    for name in new.rename(a.chapter, a.to):
+        print(f"rewrote {name}")
+    print("now run `make notebooks`, `make check`, and read `git diff`")
+    return 0
+
+
 def bench(a: argparse.Namespace) -> int:
     """Run the benchmarks."""
     from press import test
@@ -93,6 +114,8 @@ def parser() -> argparse.ArgumentParser:
         check: {},
         rules: {},
         lab: {"--fresh": "", "--port": 8888},
+        new: {"--chapter": ""},
+        rename: {"--chapter": "", "--to": ""},
         bench: {"--only": ""},
         lock: {},
     }

@@ -6,7 +6,6 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
@@ -14,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from press import fingerprint, layout
+from press.contract import anchors, lacks
 from press.layout import ROOT, chapters, documents, front_matter, homes, relative, syllabus
 
 LABEL = re.compile(r"^\$\$ *\(([\w.-]+)\)", re.M)
@@ -24,14 +24,6 @@ LONGEST = 250
 def line_of(text: str, position: int) -> int:
     """The number of the line that holds a position."""
     return text.count("\n", 0, position) + 1
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as the site makes them, and its explicit ones."""
-    text = re.sub(r"^```.*?^```", "", page.read_text("utf8"), flags=re.M | re.S)
-    headings = re.findall(r"^#+ +(.*)$", text, flags=re.M)
-    slugged = {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
-    return slugged | set(re.findall(r"^\(([\w-]+)\)=$", text, flags=re.M))
 
 
 def equations() -> Iterator[str]:
@@ -97,10 +89,8 @@ def map_of_the_course() -> Iterator[str]:
 
 def item_faults(slug: str, item: dict) -> Iterator[str]:
     """What one item claims and is not so."""
-    missing = {"section", "symbol", "exercise", "test"} - item.keys()
-    if missing:
-        yield f"lacks {', '.join(sorted(missing))}"
-        return
+    if {"section", "symbol", "exercise", "test"} - item.keys():
+        return  # said by the chapter's contract
     where = homes(slug)
     if item["section"] not in anchors(where["page"]):
         yield f"{relative(where['page'])} has no section #{item['section']}"
@@ -124,13 +114,7 @@ def chapters_have_their_homes() -> Iterator[str]:
         page = homes(slug)["page"]
         if front_matter(page).get("status") == "draft":
             yield f"{relative(page)}:1: is a draft, and drafts stay out of the contents"
-        for lack in lacks(slug):
-            yield f"{relative(page)}:1: the chapter lacks {lack}"
-
-
-def lacks(slug: str) -> list[str]:
-    """The homes that a chapter does not have yet."""
-    return [f"its {name} ({relative(p)})" for name, p in homes(slug).items() if not p.exists()]
+        yield from (f"{relative(page)}:1: the chapter lacks {lack}" for lack in lacks(slug))
 
 
 def drafts() -> dict[str, list[str]]:
@@ -179,6 +163,8 @@ def environment() -> Iterator[str]:
     rows = yaml.safe_load((ROOT / "environment.yml").read_text())
     for row in rows["dependencies"]:
         for text in row["pip"] if isinstance(row, dict) else [row]:
+            if text == "-e .":
+                continue
             match = re.fullmatch(r"([\w.-]+) *(.*)", text)
             if match is None:
                 yield f"environment.yml:1: does not understand {text!r}"

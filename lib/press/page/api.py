@@ -42,7 +42,7 @@ def skip(app, kind, name, member, skipped, options):
 
 
 def plain_words(app, kind, name, member, options, lines):
-    """Docstrings are written for people: `code` in single backticks, and |t|, x*y, coef_ as they are."""
+    """Take docstrings as they are written for people: `code`, |t|, x*y, coef_."""
     for number, line in enumerate(lines):
         parts = re.split(r"`+([^`]+)`+", line)
         words = [re.sub(r"([|*]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
