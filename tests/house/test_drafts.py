@@ -1,0 +1,61 @@
+"""A chapter begins as a draft in one command, and takes another name in one."""
+
+import re
+
+DRAFT = "formulas/mcmc"
+NAME = "formulas/linear_regression"
+
+
+def test_a_draft_has_its_homes_and_says_what_it_lacks(house):
+    written = house.run("-m", "press", "new", "--chapter", DRAFT).stdout
+    files = re.findall(r"wrote (\S+)", written)
+    try:
+        assert {"book/formulas/mcmc.md", "solutions/mcmc/answers.py"} <= set(files)
+        assert "tests/formulas/mcmc/test_mcmc.py" in files
+        code = "from press import rules; print(rules.drafts())"
+        lacking = house.run("-c", code).stdout
+        assert "'formulas/mcmc'" in lacking
+        assert "a {quiz} on its page" in lacking
+        assert "2000 to 4000 words" in lacking
+        assert house.faults() == "", "a draft outside the contents is no fault"
+        house.edit("_toc.yml", lambda t: t.replace("linear_regression\n", "mcmc\n"))
+        assert "book/formulas/mcmc.md:1: is a draft" in house.faults()
+        again = house.run("-m", "press", "new", "--chapter", DRAFT).stdout
+        assert "wrote" not in again, "what an author has begun is never overwritten"
+    finally:
+        for file in files:
+            (house.root / file).unlink()
+
+
+def test_a_chapter_that_the_course_does_not_have_is_an_error(house):
+    done = house.run("-m", "press", "new", "--chapter", "formulas/mcm")
+    assert done.returncode == 1
+    assert "chapter=formulas/mcm: not in book/syllabus.yml" in done.stderr
+
+
+def test_a_chapter_is_renamed_everywhere_and_back(house):
+    def rename(before, after):
+        done = house.run("-m", "press", "rename", "--chapter", before, "--to", after)
+        assert done.returncode == 0, done.stderr
+
+    house.run("-c", "import subprocess; subprocess.run(['git', 'init', '-q'])")
+    page = (house.root / "book/formulas/linear_regression.md").read_text()
+    other = "formulas/least_squares_lines"
+    rename(NAME, other)
+    assert (house.root / "lib/etude/formulas/least_squares_lines/simple.py").exists()
+    assert (house.root / "solutions/least_squares_lines/least_squares_lines.py").exists()
+    moved = (house.root / f"book/{other}.md").read_text()
+    assert "etude.formulas.least_squares_lines" in moved
+    assert "formulas.linear_regression" not in moved
+    assert f"book/{other}" in (house.root / "_toc.yml").read_text()
+    assert house.faults() == ""
+    rename(other, NAME)
+    assert (house.root / "book/formulas/linear_regression.md").read_text() == page
+    assert house.faults() == ""
+
+
+def test_a_name_that_is_taken_is_refused(house):
+    taken = ("rename", "--chapter", NAME, "--to", "formulas/mcmc")
+    done = house.run("-m", "press", *taken)
+    assert done.returncode == 1
+    assert "the name mcmc is taken" in done.stderr
