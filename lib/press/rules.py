@@ -82,7 +82,8 @@ def map_of_the_course() -> Iterator[str]:
             if slug not in chapters():
                 continue
             for item in chapter["items"]:
-                number = next(n for n, text in enumerate(lines, 1) if f"id: {item['id']}," in text)
+                where = re.compile(rf"\bid: {item['id']}(?![\w-])")
+                number = next(n for n, text in enumerate(lines, 1) if where.search(text))
                 for fault in item_faults(slug, item):
                     yield f"book/syllabus.yml:{number}: {item['id']}: {fault}"
 

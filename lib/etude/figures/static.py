@@ -4,9 +4,11 @@ import io
 from html import escape
 
 import numpy as np
+import torch
 from IPython.display import HTML, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from .svg import element, write
@@ -25,9 +27,9 @@ def panels(number: int = 1, height: int = 0, width: int = 0) -> Axes | list[Axes
     return axes if number > 1 else axes[0]
 
 
-def raster(ax: Axes, values, title: str = "", **options) -> None:
+def raster(ax: Axes, values: ArrayLike, title: str = "", **options) -> None:
     """A picture made of squares; its frame parts it from a page of any color."""
-    ax.imshow(values, **options)
+    ax.imshow(torch.as_tensor(values).detach().cpu().numpy(), **options)
     ax.set(xticks=[], yticks=[], title=title)
     for spine in ax.spines.values():
         spine.set(visible=True, alpha=0.5, linewidth=1)
