@@ -1,10 +1,10 @@
-"""What the house costs when it is full: a copy with a synthetic chapter for every slug of the syllabus.
+"""What the house costs when it is full: a copy with a synthetic chapter for every other slug.
 
     python benchmarks/growth.py FOLDER [--chapters 45] [--test]
 
-Each synthetic chapter is a copy of a finished one under another name, with labels of its own. Printed
-are the seconds of a cold build, of a build after nothing, one line of prose and one module changed, of
-the rules of the house, and, with --test, of everything that CI runs.
+Each synthetic chapter is a copy of a finished one under another name, with labels of its own.
+Printed are the seconds of a cold build, of a build after nothing, one line of prose and one module
+changed, of the rules of the house, and, with --test, of everything that CI runs.
 """
 
 import argparse

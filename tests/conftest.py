@@ -12,6 +12,7 @@ import pytest
 jaxtyping.install_import_hook("etude", "beartype.beartype")
 
 import torch  # noqa: E402
+
 from press.ledger import Ledger, chapter_of_test  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]

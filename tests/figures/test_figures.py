@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import ipywidgets
 import pytest
 import torch
+
 from etude.figures import choose, cost, panels, play, raster, show, static, table
 from etude.figures.svg import element, merge, write
 

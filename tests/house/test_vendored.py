@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+
 from press.layout import ROOT
 
 FOLDERS = ["book/_static/vendor", "tests/site/vendor"]

@@ -1,6 +1,7 @@
 """A page runs again when what it imports has changed, and not otherwise."""
 
 import pytest
+
 from press import fingerprint
 
 

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 
 import pytest
+
 from press import install, layout, lock
 
 FILE = layout.ROOT / "lib" / "press" / "install.py"

@@ -1,6 +1,7 @@
 """Every second belongs to a chapter, or to the house."""
 
 import pytest
+
 from press import ledger
 
 SLUG = "formulas/linear_regression"

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+
 from press.page import notebook
 
 MODULE = "etude.core.shapes"

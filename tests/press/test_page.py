@@ -1,6 +1,7 @@
 """What the page's extension does to finished HTML and to contents."""
 
 import pytest
+
 from press import contract, layout
 from press.page import api, equations, source, tables
 

@@ -5,6 +5,7 @@ import threading
 import urllib.request
 
 import pytest
+
 from press import lab, serve
 from press.layout import Fault
 
