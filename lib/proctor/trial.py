@@ -1,0 +1,154 @@
+"""Run the real graded cells on answers, each in a process of its own forked from one that has torch.
+
+The score is what nbgrader's own rule reads from the cell's output. A fork is no kernel: what IPython adds is not there.
+"""
+
+import ast
+import contextlib
+import functools
+import importlib
+import json
+import linecache
+import os
+import re
+import select
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from nbformat import NotebookNode
+from nbgrader.utils import determine_grade
+
+from proctor import answers
+from proctor.answers import Answer
+from proctor.assignment import Assignment, Exercise
+
+
+@functools.cache
+def _compiled(source: str, name: str) -> tuple[Any, Any]:
+    tree = ast.parse(source)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    value = (
+        compile(ast.Expression(last.value), name, "eval") if isinstance(last, ast.Expr) else None
+    )
+    return compile(tree, name, "exec"), value
+
+
+def run_cell(source: str, world: dict, name: str) -> list[NotebookNode]:
+    """Run a cell and return its outputs as a notebook would hold them."""
+    linecache.cache[name] = len(source), None, source.splitlines(True), name
+    outputs, value, broken = [], None, None
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        sys.stdout.flush(), sys.stderr.flush()
+        kept = os.dup(1), os.dup(2)
+        os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+        try:
+            body, last = _compiled(source, name)
+            exec(body, world)
+            value = eval(last, world) if last else None
+        except BaseException as error:
+            broken = error
+        sys.stdout.flush(), sys.stderr.flush()
+        for number, old in enumerate(kept, 1):
+            os.dup2(old, number), os.close(old)
+        for stream, file in (("stdout", out), ("stderr", err)):
+            file.seek(0)
+            if text := file.read():
+                outputs.append(NotebookNode(output_type="stream", name=stream, text=text))
+    if broken is not None:
+        outputs.append(
+            NotebookNode(output_type="error", ename=type(broken).__name__, evalue=str(broken))
+        )
+    elif value is not None:
+        outputs.append(NotebookNode(output_type="execute_result", data={"text/plain": repr(value)}))
+    return outputs
+
+
+def graded(exercise: Exercise, outputs: list[NotebookNode]) -> float:
+    """The points that nbgrader reads from a graded cell's outputs."""
+    cell = exercise.check
+    if cell is None:
+        raise ValueError(f"{exercise.name} is graded by hand")
+    node = NotebookNode(
+        cell_type="code",
+        source=cell.source,
+        outputs=outputs,
+        metadata=NotebookNode(nbgrader=NotebookNode(cell.grader)),
+    )
+    return float(determine_grade(node)[0] or 0)
+
+
+def said(outputs: list[NotebookNode]) -> str:
+    """The text of a cell's outputs, without color."""
+    text = "".join(o.get("text", "") or o.get("evalue", "") for o in outputs)
+    return re.sub(r"\033\[\d+m", "", text)
+
+
+def mark(
+    exercise: Exercise, code: str, patience: float = 60, **environment: str
+) -> tuple[float, str, float]:
+    """The points of one answer, the message it gets, and the seconds it took, in a fork."""
+    start = time.perf_counter()
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+            os.environ.update({"NBGRADER_EXECUTION": "autograde", **environment})
+            torch.set_num_threads(1)
+            world = {"__name__": "__main__"}
+            for source in (*[cell.source for cell in exercise.before], code):
+                run_cell(source, world, "the student's cell")
+            outputs = run_cell(
+                exercise.check.source if exercise.check else "", world, "the graded cell"
+            )
+            os.write(writing, json.dumps([graded(exercise, outputs), said(outputs)]).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    if not select.select([reading], [], [], patience)[0]:  # nbgrader's cell limit
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(reading) as pipe:
+        came = pipe.read()
+    os.waitpid(child, 0)
+    points, text = json.loads(came) if came else (0.0, "the process died or was ended")
+    return points, text, time.perf_counter() - start
+
+
+def faults(answer: Answer, points: float, text: str) -> list[str]:
+    """What the grader did that the answer does not deserve."""
+    bad = [f"{points:g} points, deserves {answer.points:g}"] * (points != answer.points)
+    flat = " ".join(text.split())
+    return bad + [f"the message lacks “{words}”" for words in answer.words if words not in flat]
+
+
+def warm(assignment: Assignment) -> None:
+    """Import here what the cells import, so that no fork pays for it."""
+    cells = [cell.source for exercise in assignment.exercises for cell in (*exercise.before, exercise.check) if cell]
+    for node in (node for source in cells for node in ast.walk(ast.parse(source))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in [node.module or ""] if isinstance(node, ast.ImportFrom) else names:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+def trial(assignment: Assignment, verbose: bool = False, path: Path | None = None) -> int:
+    """Print a line for each answer; return how many were not marked as they deserve."""
+    warm(assignment)
+    tasks, wrong = {exercise.name: exercise for exercise in assignment.exercises}, 0
+    for answer in answers.every(assignment, path):
+        points, text, seconds = mark(tasks[answer.exercise], answer.code)
+        bad = faults(answer, points, text)
+        wrong += bool(bad)
+        sign = "FAIL" if bad else "ok  "
+        print(
+            f"{sign} {seconds:5.2f} s  {points:4g}  {answer.exercise}, {answer.title}",
+            *bad,
+            sep="\n         ",
+        )
+        if verbose or bad:
+            print("\n".join("         | " + line for line in text.splitlines()), flush=True)
+    return wrong
