@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression as Reference
 
@@ -65,6 +65,7 @@ def test_data_sets_side_by_side_are_data_sets_one_by_one():
     torch.testing.assert_close(pearson(x[1], y[1, 0]), pearson(x[1], y[1, 0].expand(3, -1)))
 
 
+@settings(deadline=None)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-100, 100), seed=st.integers(0, 99))
 def test_correlation_knows_no_units_but_a_sign(scale, shift, seed):
     x, y = pairs(12, seed=seed)
@@ -91,7 +92,7 @@ def test_a_far_away_origin_costs_no_digits():
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e6 / 3])
 def test_a_constant_has_no_correlation(constant):
-    x = pairs(10)[0]
+    x = pairs(9)[0]  # of nine times 0.1 the mean is not quite 0.1
     for function in (pearson, spearman):
         assert function(x, torch.full_like(x, constant)).isnan()
         assert function(torch.full_like(x, constant), x).isnan()
@@ -183,8 +184,10 @@ def test_residuals_are_orthogonal_to_the_line():
 
 
 def test_a_constant_x_has_no_line():
+    x, y = pairs(2, 9)
+    x[1] = 0.1
     with pytest.raises(ValueError, match="x is constant"):
-        simple_ols(torch.full((2, 5), 0.1), torch.rand(2, 5, generator=stream(0)))
+        simple_ols(x, y)
 
 
 def test_prediction_intervals_hold_what_they_promise(generator):
