@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proctor.assignment import Assignment, Exercise, Malformed, Mistake
+from proctor.assignment import Assignment, Malformed
+from proctor.exercise import Exercise, Mistake
 
 CELL = re.compile(r"# %% (\w+), (right|wrong): (.+)")
 SAYS = re.compile(r"# (?:([\d.]+) points?|says): (.+)")

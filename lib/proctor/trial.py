@@ -25,7 +25,8 @@ from nbgrader.utils import determine_grade
 
 from proctor import answers
 from proctor.answers import Answer
-from proctor.assignment import Assignment, Exercise
+from proctor.assignment import Assignment
+from proctor.exercise import Exercise
 
 
 @functools.cache
@@ -127,7 +128,12 @@ def faults(answer: Answer, points: float, text: str) -> list[str]:
 
 def warm(assignment: Assignment) -> None:
     """Import here what the cells import, so that no fork pays for it."""
-    cells = [cell.source for exercise in assignment.exercises for cell in (*exercise.before, exercise.check) if cell]
+    cells = [
+        cell.source
+        for exercise in assignment.exercises
+        for cell in (*exercise.before, exercise.check)
+        if cell
+    ]
     for node in (node for source in cells for node in ast.walk(ast.parse(source))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         for name in [node.module or ""] if isinstance(node, ast.ImportFrom) else names:

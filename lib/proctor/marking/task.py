@@ -35,30 +35,8 @@ from torch import Tensor
 
 from proctor.marking import conduct, values
 from proctor.marking.guard import OutOfTime, at_most, own_world
-from proctor.marking.words import Check, Failures, Unfinished, Wrong, explain, report, show
-
-
-class Student:
-    """A student's function as the checks see it: it gets copies, and never sees the graded cell."""
-
-    def __init__(self, name: str, task: "Task") -> None:
-        self.name, self.task, self.raw = name, task, task.before.get(name)
-
-    def __call__(self, *args: object, **named: object) -> Any:
-        shown = [show(a, 8) for a in args] + [f"{key}={show(a, 8)}" for key, a in named.items()]
-        self.task.call = f"{self.name}({', '.join(shown)})"
-        return self.run(*conduct.copied(args), **conduct.copied(named))
-
-    def run(self, *args: object, **named: object) -> Any:
-        """Call the function as it is, with the notebook's names as they were."""
-        if not callable(self.raw):
-            cause = "its cell was not run or failed, or the function has another name or stands inside a class"
-            raise Wrong(f"no function named `{self.name}`", likely=cause)
-        self.task.put_away()
-        try:
-            return self.raw(*args, **named)
-        finally:
-            self.task.world.update(self.task.cell)
+from proctor.marking.student import Student
+from proctor.marking.words import Check, Failures, Unfinished, Wrong, explain, report
 
 
 class Task:
@@ -130,9 +108,15 @@ class Task:
 
     def named(self, came: Tensor, known: Iterable[tuple[str, object]], tolerance: float) -> str:
         """What the misconceptions say whose value came: the nearest, or all that are equally near."""
-        gaps = {key: values.gap(came, value) for key, value in known if values.alike(came, value, tolerance)}
+        gaps = {
+            key: values.gap(came, value)
+            for key, value in known
+            if values.alike(came, value, tolerance)
+        }
         nearest = min(gaps.values(), default=0.0)
-        said = [self.sentences.get(key, key) for key, gap in gaps.items() if gap <= 3 * nearest + 1e-6]
+        said = [
+            self.sentences.get(key, key) for key, gap in gaps.items() if gap <= 3 * nearest + 1e-6
+        ]
         return "; or: ".join(said)
 
     def agree(
@@ -163,7 +147,11 @@ class Task:
         else:
             names = name if isinstance(name, tuple) else (name,) * len(wanted)
             places = parts or range(len(wanted))
-            kind = f"{len(got)} values" if isinstance(got, (tuple, list)) else f"one {type(got).__name__}"
+            kind = (
+                f"{len(got)} values"
+                if isinstance(got, (tuple, list))
+                else f"one {type(got).__name__}"
+            )
             if not isinstance(got, (tuple, list)) or len(got) != len(wanted):
                 raise Wrong(kind, f"{len(wanted)} values: {', '.join(filter(None, names))}")
 

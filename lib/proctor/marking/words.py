@@ -96,7 +96,9 @@ def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -
         if frame.f_globals is world and frame.f_code.co_filename != ours
     ]
     if not steps:
-        apart = isinstance(error, (TypeError, ValueError, IndexError)) and "argument" not in str(error)
+        apart = isinstance(error, (TypeError, ValueError, IndexError)) and "argument" not in str(
+            error
+        )
         form = "what came has another form than the task asks for: how many results, which shape?"
         return lines | {"likely": form if apart else likely}
     file, number = steps[-1]
