@@ -5,10 +5,13 @@ The links are put into the finished HTML, so they work in quoted library code, i
 executed cells and on viewcode's pages alike. Other builders are left alone.
 """
 
+import functools
 import re
 
 from docutils import nodes
 from sphinx.util import logging
+
+from press.layout import ROOT
 
 log = logging.getLogger(__name__)
 MARK = re.compile(r"# Eq\. \(([\w.-]+)\)")
@@ -29,6 +32,17 @@ def pages(env):
     if not hasattr(env, "etude_code"):
         env.etude_code = {}
     return env.etude_code
+
+
+@functools.cache
+def listings() -> dict[str, list[str]]:
+    """By label, the page with the source of the module that has its code."""
+    found: dict[str, list[str]] = {}
+    for module in sorted((ROOT / "lib" / "etude").rglob("*.py")):
+        page = "_modules/" + module.relative_to(ROOT / "lib").with_suffix("").as_posix()
+        for label in MARK.findall(module.read_text("utf8")):
+            found.setdefault(label, []).append(page)
+    return found
 
 
 def purge(app, env, docname):
@@ -104,7 +118,7 @@ def link(app, pagename, templatename, context, doctree):
 
     def to_code(match):
         label = next((name for name in known if nodes.make_id(name) == match[2]), None)
-        found = list(pages(app.env).get(label, ()))
+        found = [*pages(app.env).get(label, ()), *listings().get(label, ())]
         if not found:
             return match[0]
         href = place(pagename if pagename in found else found[0], f"code-{match[2]}")
