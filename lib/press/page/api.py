@@ -20,7 +20,8 @@ def reference() -> Iterator[str]:
     """MyST: a heading and an automodule for each module."""
     for name in modules():
         package = hasattr(importlib.import_module(name), "__path__")
-        yield from (f"## `{name}`", "", "```{eval-rst}", f".. automodule:: {name}")
+        title = name.removeprefix("etude.")
+        yield from (f"## `{title}`", "", "```{eval-rst}", f".. automodule:: {name}")
         yield from (
             ["```", ""] if package else ["   :members:", "   :member-order: bysource", "```", ""]
         )
