@@ -26,8 +26,9 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 HELP = (
-    "no Chromium was found and none could be installed ({}). Install Debian's package `chromium`,"
-    " run `python -m playwright install --with-deps chromium`, or name one: CHROMIUM=/path/to/chrome"
+    "no Chromium was found and none could be installed ({}). Install Debian's package"
+    " `chromium`, run `python -m playwright install --with-deps chromium`, or name one:"
+    " CHROMIUM=/path/to/chrome"
 )
 
 
