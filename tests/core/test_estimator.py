@@ -233,3 +233,32 @@ def test_a_gradient_goes_through_the_door():
     Center().fit(X).transform(rows).square().sum().backward()
     assert rows.grad is not None
     assert isinstance(Center().fit(X).transform(rows.detach().numpy()), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    ("rows", "y", "error", "message"),
+    [
+        (X.long(), X[:, 0], TypeError, "X holds int64, expected a floating type"),
+        (X / 0, X[:, 0], ValueError, "Average needs finite numbers, X contains NaN or infinity"),
+        (X, X[:, 0] / 0, ValueError, "Average needs finite numbers, y contains NaN or infinity"),
+        (X[:0], X[:0, 0], ShapeError, r"Average needs rows and features, X has shape \(0, 2\)"),
+        (X, X[1:, 0], ShapeError, "y has 29 rows, expected 30"),
+        (X, X, ShapeError, "y has 2 axes"),
+        (X[:, 0], X[:, 0], ShapeError, "X has 1 axes"),
+    ],
+)
+def test_the_door_asks_before_a_method_can_stumble(rows, y, error, message):
+    with pytest.raises(error, match=message):
+        Average().fit(rows, y)
+
+
+def test_the_door_asks_again_when_rows_come_to_be_answered():
+    model = Center().fit(X)
+    for rows, error, message in (
+        (X[:, :1], ShapeError, "X has 1 features, expected 2"),
+        (X.long(), TypeError, "X holds int64"),
+        (X / 0, ValueError, "Center needs finite numbers"),
+        (X[:0], ShapeError, "Center needs rows and features"),
+    ):
+        with pytest.raises(error, match=message):
+            model.transform(rows)
