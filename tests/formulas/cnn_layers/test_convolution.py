@@ -2,7 +2,7 @@ import pytest
 import scipy.signal
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from etude.core.errors import ShapeError
@@ -22,7 +22,7 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 
 
 def draw(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=stream(seed), dtype=dtype)
+    return torch.randn(shape, generator=stream(seed), dtype=dtype)
 
 
 def layer(groups=1, outputs=4, depth=3, size=(3, 2), height=9, width=10, dtype=torch.float64):
@@ -116,6 +116,7 @@ def test_value_and_gradients_are_those_of_torch(name, dtype, parity):
         same(f"conv2d, gradient of {item}", ours, expected)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     batch=st.integers(0, 3), groups=st.integers(1, 3), depth=st.integers(1, 3),
     outputs=st.integers(1, 3), height=st.integers(1, 8), width=st.integers(1, 8),
@@ -197,6 +198,7 @@ def test_the_true_convolution_is_that_of_scipy(parity):
            reference="scipy.signal.convolve2d", tolerance=1e-12)  # fmt: skip
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=3, max_size=3),
        st.integers(0, 99))  # fmt: skip
 def test_the_true_convolution_is_a_product(shapes, seed):
@@ -215,9 +217,10 @@ def test_the_true_convolution_is_a_product(shapes, seed):
 def test_the_gradients_are_the_measured_slopes(name, generator):
     shape = {key: GEOMETRIES[name][key] for key in SHAPE if key in GEOMETRIES[name]}
     options = {key: value for key, value in GEOMETRIES[name].items() if key not in SHAPE}
-    arguments = layer(options.get("groups", 1), **({"outputs": 2, "depth": 2} | shape), width=8)
+    small = {"outputs": 2, "depth": 2, "height": 6, "width": 6}
+    arguments = layer(options.get("groups", 1), **(small | shape))
     worst = gradient_check(lambda *a: conv2d(*a, **options), *arguments, generator=generator)
-    assert max(worst) < 1e-8
+    assert max(worst) < 1e-7
 
 
 def test_a_shifted_image_gives_shifted_answers():

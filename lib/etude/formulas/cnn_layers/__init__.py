@@ -1,0 +1,4 @@
+"""The layers of a convolutional network, each with the map that carries its gradient back.
+
+Chapter: formulas/cnn_layers
+"""
