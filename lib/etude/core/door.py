@@ -149,4 +149,4 @@ def name_classes(classes: Any, index: Any) -> Any:
             f"the labels are {classes.dtype.type.__name__}, which no tensor holds: "
             "predict on arrays, or fit with numbers"
         )
-    return torch.as_tensor(classes, device=index.device)[index]
+    return torch.as_tensor(classes)[index]
