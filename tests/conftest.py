@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -45,6 +46,19 @@ def fake_device() -> Iterator[torch.device]:
     device = register()
     with FakeAccelerator():
         yield device
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """An installed Chromium, started once, that reaches this machine only."""
+    from playwright.sync_api import sync_playwright
+
+    from press.browser import launch
+
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -36,13 +36,13 @@ def prepare(fresh: str = "", work: Path = WORK) -> list[Path]:
     return copied
 
 
-def command(port: int) -> list[str]:
+def command(port: int, work: Path = WORK) -> list[str]:
     """JupyterLab in the workspace, without calls home."""
     program = str(Path(sys.executable).with_name("jupyter-lab"))
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [
         program,
-        f"--ServerApp.root_dir={WORK}",
+        f"--ServerApp.root_dir={work}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--ServerApp.ip=127.0.0.1",
