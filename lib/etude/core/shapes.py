@@ -56,7 +56,7 @@ def bind(sizes: dict[str, int] | None = None, /, **arguments: tuple[Tensor, str]
         shape = tuple(tensor.shape)
         if words[:1] == ["..."]:
             words = words[1:]
-            shape = shape[max(len(shape) - len(words), 0) :]
+            shape = shape[-len(words) :]
         if len(shape) != len(words):
             raise ShapeError(
                 f"{name} has {len(shape)} axes, shape {tuple(tensor.shape)}; expected ({axes})"
