@@ -308,7 +308,7 @@ def test_what_does_not_fit_is_named(function):
 @pytest.mark.parametrize("function", [conv2d, conv2d_by_definition])
 def test_groups_that_do_not_divide_are_named(function):
     x, weight, bias = layer()
-    for groups in (0, 2):
+    for groups in (0, 2, 3):
         with pytest.raises(ValueError, match=f"3 channels of x .* 4 kernels .* got {groups}"):
             function(x, weight, bias, groups=groups)
 

@@ -72,7 +72,7 @@ def norm(x: Cells) -> Reduced:
 def log_sum_exp(x: Cells) -> Reduced:
     """log Σ exp(x), a maximum without corners: at least the maximum, at most log n above it."""
     check_cells(x)
-    # Eq. (log-sum-exp)
+    # Eq. (pooling-log-sum-exp)
     y = x.logsumexp(dim=-1)
 
     def pullback(dy: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ def expectation(x: Cells, sharpness: Float[Tensor, "..."] | float = 1.0) -> Redu
 def entropy(x: Cells) -> Float[Tensor, "*batch"]:
     """H(softmax(x)) in nats: 0 when one cell decides, log n when all are equal."""
     check_cells(x)
-    # Eq. (entropy)
+    # Eq. (pooling-entropy)
     return torch.special.entr(x.softmax(dim=-1)).sum(dim=-1)
 
 

@@ -41,7 +41,7 @@ def pair(value: Pair, name: str, least: int = 1) -> Both:
 def places(length: int, size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
     """In how many places a window of `size` cells fits into `length`; 0 when it does not fit."""
     reach = dilation * (size - 1) + 1
-    # Eq. (places)
+    # Eq. (window-places)
     return max(0, (length + 2 * padding - reach) // stride + 1)
 
 
@@ -87,7 +87,7 @@ def windows(
     )
     padded = pad(x, (left, left, above, above), value=fill) if above or left else x
     cut = padded.unfold(2, spread * (tall - 1) + 1, down).unfold(3, gap * (wide - 1) + 1, right)
-    # Eq. (window)
+    # Eq. (image-window)
     cells = cut[..., ::spread, ::gap]
 
     def pullback(dcells: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def windows(
             for v in range(wide):
                 row = slice(u * spread, u * spread + down * (rows - 1) + 1, down)
                 column = slice(v * gap, v * gap + right * (columns - 1) + 1, right)
-                # Eq. (window-backward)
+                # Eq. (image-window-backward)
                 dpadded[:, :, row, column] += dcells[..., u, v]
         return dpadded[:, :, above : above + x.shape[2], left : left + x.shape[3]]
 
