@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,10 @@ class Class:
     def __init__(self, assignment: Assignment, course: Path, seed: str = "") -> None:
         from nbgrader.apps import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
+        from sqlalchemy.exc import SAWarning
         from traitlets.config import Config, PyFileConfigLoader
 
+        warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's, and harmless
         # nbgrader calls alembic by its bare name; kernels run on one thread, like the checks
         bin_folder = str(Path(sys.executable).parent)
         os.environ["PATH"] = os.pathsep.join([bin_folder, os.environ.get("PATH", "")])

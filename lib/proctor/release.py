@@ -53,7 +53,11 @@ def execute(assignment: Assignment) -> Path:
 
     nb, path = notebook(assignment), assignment.path.with_suffix(".ipynb")
     place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(nb, timeout=120, record_timing=False, resources=place).execute()
+    quiet = ["--log-level=ERROR"]
+    client = NotebookClient(
+        nb, timeout=120, record_timing=False, resources=place, extra_arguments=quiet
+    )
+    client.execute()
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
     nb.metadata = notebook(assignment).metadata

@@ -89,24 +89,34 @@ def said(outputs: list[NotebookNode]) -> str:
     return re.sub(r"\033\[\d+m", "", text)
 
 
-def mark(
-    exercise: Exercise, code: str, patience: float = 60, **environment: str
-) -> tuple[float, str, float]:
-    """The points of one answer, the message it gets, and the seconds it took, in a fork."""
-    start = time.perf_counter()
+def _inside(exercise: Exercise, code: str, seeds: list[str]) -> list[tuple[float, str]]:
+    """The student's cells, then the graded cell once for every seed: it leaves no trace."""
+    torch.set_num_threads(1)
+    world: dict[str, Any] = {"__name__": "__main__"}
+    for source in (*[cell.source for cell in exercise.before], code):
+        run_cell(source, world, "the student's cell")
+    results = []
+    for seed in seeds:
+        os.environ["MARKING_SEED"] = seed
+        check = exercise.check.source if exercise.check else ""
+        outputs = run_cell(check, world, "the graded cell")
+        results.append((graded(exercise, outputs), said(outputs)))
+    return results
+
+
+def mark_often(
+    exercise: Exercise, code: str, seeds: list[str], patience: float = 60
+) -> list[tuple[float, str]]:
+    """The points of one answer and the message it gets, for every seed, in a fork."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
-            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-            os.environ.update({"NBGRADER_EXECUTION": "autograde", **environment})
-            torch.set_num_threads(1)
-            world = {"__name__": "__main__"}
-            for source in (*[cell.source for cell in exercise.before], code):
-                run_cell(source, world, "the student's cell")
-            outputs = run_cell(
-                exercise.check.source if exercise.check else "", world, "the graded cell"
+            sys.stdout, sys.stderr = (
+                open(1, "w", closefd=False),
+                open(2, "w", closefd=False),
             )
-            os.write(writing, json.dumps([graded(exercise, outputs), said(outputs)]).encode())
+            os.environ["NBGRADER_EXECUTION"] = "autograde"
+            os.write(writing, json.dumps(_inside(exercise, code, seeds)).encode())
         finally:
             os._exit(0)
     os.close(writing)
@@ -115,8 +125,13 @@ def mark(
     with os.fdopen(reading) as pipe:
         came = pipe.read()
     os.waitpid(child, 0)
-    points, text = json.loads(came) if came else (0.0, "the process died or was ended")
-    return points, text, time.perf_counter() - start
+    died = (0.0, "the process died or was ended")
+    return [(points, text) for points, text in json.loads(came)] if came else [died] * len(seeds)
+
+
+def mark(exercise: Exercise, code: str, seed: str = "0") -> tuple[float, str]:
+    """The points of one answer, and the message it gets."""
+    return mark_often(exercise, code, [seed])[0]
 
 
 def faults(answer: Answer, points: float, text: str) -> list[str]:
@@ -146,7 +161,9 @@ def trial(assignment: Assignment, verbose: bool = False, path: Path | None = Non
     warm(assignment)
     tasks, wrong = {exercise.name: exercise for exercise in assignment.exercises}, 0
     for answer in answers.every(assignment, path):
-        points, text, seconds = mark(tasks[answer.exercise], answer.code)
+        start = time.perf_counter()
+        points, text = mark(tasks[answer.exercise], answer.code)
+        seconds = time.perf_counter() - start
         bad = faults(answer, points, text)
         wrong += bool(bad)
         sign = "FAIL" if bad else "ok  "

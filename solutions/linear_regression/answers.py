@@ -161,6 +161,16 @@ weighted_report = faulty
 # instead of: (weights * (y - middle) ** 2).sum()
 # write: (weights * y**2).sum()
 
+# %% weighted_report, wrong: counts weights as rows
+# 2.5 points: with all weights times 7, standard errors
+# instead of: (len(X) - A.shape[1])
+# write: (weights.sum() - A.shape[1])
+
+# %% weighted_report, wrong: float64 always
+# 3.5 points: torch.float64 for an input of torch.float32
+# instead of: root = weights.sqrt()
+# write: X, y, A, weights = X.double(), y.double(), A.double(), weights.double(); root = weights.sqrt()
+
 # %% weighted_report, wrong: without an intercept
 # 0 points: shape (1,) | shape (2,)
 # instead of: A = torch.cat([torch.ones_like(X[:, :1]), X], 1)
@@ -274,6 +284,11 @@ def calibrate(x, y, readings, level=0.95):
 # instead of: t_quantile(level, n + m - 3)
 # write: t_quantile(level, n - 2)
 
+# %% calibrate, wrong: float64 always
+# 3.5 points: torch.float64 for an input of torch.float32
+# instead of: away, n, m = x - x.mean(), len(x), len(readings)
+# write: x, y, readings = x.double(), y.double(), readings.double(); away, n, m = x - x.mean(), len(x), len(readings)
+
 # %% calibrate, wrong: the estimate alone
 # 0 points: another form than the task asks for
 def calibrate(x, y, readings, level=0.95):
@@ -323,6 +338,11 @@ def errors_left_out(x, y):
 # 0 points: the worked example
 # instead of: (y - predictions).square().mean(1).sqrt()
 # write: (y - predictions).abs().mean(1)
+
+# %% errors_left_out, wrong: numpy
+# 2.5 points: a ndarray | numpy and plain numbers
+# instead of: .mean(1).sqrt()
+# write: .mean(1).sqrt().numpy()
 
 # %% errors_left_out, wrong: knows the example by heart
 # 0.5 points: all three in hours

@@ -672,17 +672,17 @@ def any_place_number_and_level():
 
 @task(1, seconds=4)
 def new_observations_fall_inside():
-    """Over many data sets, with m = 1, 95 of 100 new observations must fall inside: no more, no less."""
-    data = 2000
+    """Over many data sets, with m = 1 and level 0.8, four of five new observations must fall inside: no more, no less."""
+    data = 1000
     x, x0 = torch.tensor([-1.0, 0.0, 1.0, 3.0]), torch.tensor([1.5, 6.0])
     inside = torch.zeros(2)
     for _ in range(data):
-        lower, upper = interval_of_mean(x, 2 * x + task.randn(4), x0, 1)
+        lower, upper = interval_of_mean(x, 2 * x + task.randn(4), x0, 1, 0.8)
         new = 2 * x0 + task.randn(2)
         inside += (torch.as_tensor(lower) <= new) & (new <= torch.as_tensor(upper))
     for share in inside / data:
-        task.at_least(share, 0.95 - 5 * (0.95 * 0.05 / data) ** 0.5, name="the share inside")
-        task.at_most(share, 0.95 + 4.5 * (0.95 * 0.05 / data) ** 0.5, name="the share inside")
+        task.at_least(share, 0.8 - 5 * (0.8 * 0.2 / data) ** 0.5, name="the share inside")
+        task.at_most(share, 0.8 + 5 * (0.8 * 0.2 / data) ** 0.5, name="the share inside")
 
 
 @task(0.5, needs="any_place_number_and_level")

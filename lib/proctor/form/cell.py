@@ -10,6 +10,7 @@ from proctor.exercise import Cell, Exercise, Share
 HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n?")
 SOLUTION = re.compile(r"(?ms)^[ \t]*### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION\n?")
 VISIBLE_AT_MOST = 0.2
+TABLES = "task.equal", "task.at_least", "task.at_most"  # their third argument names misconceptions
 
 
 def faults(exercise: Exercise, path: Path) -> Iterator[str]:
@@ -206,7 +207,7 @@ def _misconceptions(exercise: Exercise) -> Iterator[tuple[int, str]]:
         if [a.arg for a in mistake.node.args.args] != stubs.get(mistake.of):
             yield at, f"{mistake.key} has another signature than {mistake.of}"
     for node in ast.walk(exercise.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "task.equal":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in TABLES:
             tables = (
                 [node.args[2]]
                 if len(node.args) > 2
@@ -219,5 +220,5 @@ def _misconceptions(exercise: Exercise) -> Iterator[tuple[int, str]]:
                     said = ast.unparse(key) if key else "**"
                     yield (
                         node.lineno,
-                        f"task.equal names the misconception {said}, which `misconceptions=` does not say",
+                        f"this names the misconception {said}, which `misconceptions=` does not say",
                     )

@@ -43,7 +43,8 @@ def copied(value: Any) -> Any:
 
 def flat(value: Any) -> Iterator[Any]:
     """What a result is made of: the parts of a tuple, a list or a dict, one after another."""
-    if isinstance(value, (tuple, list)):
+    several = isinstance(value, list) and any(isinstance(part, Tensor) for part in value)
+    if isinstance(value, tuple) or several:
         for part in value:
             yield from flat(part)
     elif isinstance(value, dict):
@@ -76,9 +77,9 @@ def cast(value: Any, dtype: torch.dtype) -> Any:
 
 def strided(value: Any) -> Any:
     """A tensor of the same values that is not contiguous."""
-    if isinstance(value, Tensor) and value.ndim:
-        return torch.stack((value, value), -1)[..., 0]
-    return value
+    if not isinstance(value, Tensor) or not value.ndim:
+        return value
+    return value.mT.contiguous().mT if value.ndim > 1 else torch.stack((value, value), -1)[:, 0]
 
 
 def placed(value: Any) -> Any:

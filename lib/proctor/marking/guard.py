@@ -1,6 +1,7 @@
 """Keep a student's code within its time, its words and its settings while a check runs."""
 
 import contextlib
+import dis
 import functools
 import os
 import signal
@@ -17,6 +18,7 @@ from types import FrameType
 import torch
 
 AGAIN = 0.05  # seconds until an alarm that was swallowed rings again
+BOOKKEEPING = {dis.opmap[name] for name in ("PUSH_EXC_INFO", "COPY", "POP_EXCEPT", "RERAISE")}
 HOME = str(Path(__file__).parent)
 
 
@@ -40,7 +42,7 @@ class at_most:
     def __enter__(self) -> None:
         main = threading.current_thread() is threading.main_thread()
         self.clock = main and hasattr(signal, "setitimer")
-        self.waits = sys._getframe(1)
+        self.waits, self.depth = sys._getframe(1), sys.getrecursionlimit()
         self.start = time.monotonic(), time.thread_time()
         if self.clock:
             self.tracing = sys.gettrace()
@@ -51,6 +53,7 @@ class at_most:
         if self.clock:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.before)
+            sys.setrecursionlimit(self.depth)
         if self.rang and kind is not KeyboardInterrupt:
             sys.settrace(self.tracing)
             raise OutOfTime  # also where the code made another error of it, or an answer
@@ -62,6 +65,7 @@ class at_most:
 
     def ring(self, _signal: int, frame: FrameType | None) -> None:
         """Raise, if the code has worked for its seconds or been away for a multiple of them."""
+        sys.setrecursionlimit(self.depth + 100)  # the code may have used up all of it
         wall, cpu = time.monotonic() - self.start[0], time.thread_time() - self.start[1]
         if cpu < self.seconds and wall < 4 * self.seconds + 1:
             signal.setitimer(signal.ITIMER_REAL, max(self.seconds - cpu, AGAIN), AGAIN)
@@ -87,9 +91,9 @@ class at_most:
             self.load(frame)
             sys.settrace(lambda *_: None)
 
-    def spring(self, _frame: FrameType, event: str, _value: object) -> None:
-        """Raise before an instruction."""
-        if event == "opcode":
+    def spring(self, frame: FrameType, event: str, _value: object) -> None:
+        """Raise before an instruction, save those with which Python keeps account of exceptions."""
+        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] not in BOOKKEEPING:
             raise OutOfTime
 
 

@@ -21,25 +21,25 @@
 Checks call the student's functions by name: data in, data out. Only `tidy` and `gradient` look closer.
 """
 
-import contextlib
-import functools
 import os
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from proctor.marking import conduct, values
+from proctor.marking.comparisons import Comparisons
 from proctor.marking.guard import OutOfTime, at_most, own_world
 from proctor.marking.student import Student
-from proctor.marking.words import Check, Failures, Unfinished, Wrong, explain, report
+from proctor.marking.words import Check, Failures, Unfinished, explain, report
+
+NOTHING = object()  # no value of a notebook is this one
 
 
-class Task:
+class Task(Comparisons):
     """The checks of one graded cell, on the functions `names`."""
 
     def __init__(
@@ -87,111 +87,6 @@ class Task:
         """An integer from low to high, both included."""
         return int(torch.randint(low, high + 1, (), generator=self.stream))
 
-    def equal(
-        self,
-        got: object,
-        expected: object,
-        unless: dict[str, object] | None = None,
-        *,
-        name: str = "",
-        tolerance: float = 1e-4,
-    ) -> None:
-        """Fail unless `got` has the shape and the values of `expected`; type and dtype are `tidy`'s matter.
-
-        `unless` maps a misconception's key to the value that it gives, so that the message can name it.
-        """
-
-        def causes(came: Tensor) -> str:
-            return self.named(came, (unless or {}).items(), tolerance)
-
-        values.compare(got, expected, tolerance, name, causes)
-
-    def named(self, came: Tensor, known: Iterable[tuple[str, object]], tolerance: float) -> str:
-        """What the misconceptions say whose value came: the nearest, or all that are equally near."""
-        gaps = {
-            key: values.gap(came, value)
-            for key, value in known
-            if values.alike(came, value, tolerance)
-        }
-        nearest = min(gaps.values(), default=0.0)
-        said = [
-            self.sentences.get(key, key) for key, gap in gaps.items() if gap <= 3 * nearest + 1e-6
-        ]
-        return "; or: ".join(said)
-
-    def agree(
-        self,
-        function: Student,
-        expected: object,
-        *args: object,
-        name: str | tuple[str, ...] = "",
-        parts: tuple[int, ...] = (),
-        tolerance: float = 1e-4,
-        **named: object,
-    ) -> None:
-        """Fail unless `function` gives on these arguments what `expected` gives, or is.
-
-        Only when it fails is every misconception tried on the same arguments: the one that gives what
-        came is named. Tuples are compared element by element, `name` then holds a name for each;
-        `parts` are the places that this check looks at.
-        """
-
-        def call(other: Callable) -> Any:
-            return other(*conduct.copied(args), **conduct.copied(named))
-
-        got = function(*args, **named)
-        wanted = call(expected) if callable(expected) else expected
-        if not isinstance(wanted, tuple):
-            got, wanted = self.only(got, parts), self.only(wanted, parts)
-            names, places = (name if isinstance(name, str) else "",), (None,)
-        else:
-            names = name if isinstance(name, tuple) else (name,) * len(wanted)
-            places = parts or range(len(wanted))
-            kind = (
-                f"{len(got)} values"
-                if isinstance(got, (tuple, list))
-                else f"one {type(got).__name__}"
-            )
-            if not isinstance(got, (tuple, list)) or len(got) != len(wanted):
-                raise Wrong(kind, f"{len(wanted)} values: {', '.join(filter(None, names))}")
-
-        def causes(place: int | None, came: Tensor) -> str:
-            found = []
-            for key, mistaken in self.mistaken[function.name].items():
-                with contextlib.suppress(Exception):
-                    value = call(mistaken)
-                    found.append((key, self.only(value, parts) if place is None else value[place]))
-            return self.named(came, found, tolerance)
-
-        for place in places:
-            pair = (got, wanted) if place is None else (got[place], wanted[place])
-            values.compare(*pair, tolerance, names[place or 0], functools.partial(causes, place))
-
-    @staticmethod
-    def only(value: Any, parts: tuple[int, ...]) -> Any:
-        """The entries of a tensor that a check looks at; anything else as it is."""
-        return value[list(parts)] if parts and isinstance(value, Tensor) and value.ndim else value
-
-    def at_least(self, value: object, threshold: float, *, name: str = "the result") -> None:
-        """Fail unless a trained result is good enough."""
-        came = values.number(value, name)
-        if came < threshold:
-            raise Wrong(f"{name} = {came:.4g}", f"at least {threshold:g}")
-
-    def at_most(self, value: object, threshold: float, *, name: str = "the result") -> None:
-        """Fail unless a trained result, a loss or an error, is small enough."""
-        came = values.number(value, name)
-        if came > threshold:
-            raise Wrong(f"{name} = {came:.4g}", f"at most {threshold:g}")
-
-    def gradient(self, function: Student, x: Tensor, *rest: object) -> Tensor:
-        """The gradient of the sum of function(x, …) with respect to x."""
-        return conduct.gradient(function.run, x, rest)
-
-    def tidy(self, function: Student, *arguments: object) -> None:
-        """Fail unless `function` leaves its arguments alone and follows their type, dtype, layout and device."""
-        conduct.tidy(function.run, arguments)
-
     def mark(self) -> float | None:
         """Run the checks, print a report, leave no trace; return the points, the one number nbgrader reads."""
         total = sum(check.share for check in self.checks.values())
@@ -202,7 +97,7 @@ class Task:
                 f"{self.names[0]}: the checks are worth {total} points, not {self.points}"
             )
         self.cell = {
-            key: new for key, new in self.world.items() if self.before.get(key, self) is not new
+            key: new for key, new in self.world.items() if self.before.get(key, NOTHING) is not new
         }
         self.cell |= {name: Student(name, self) for name in self.names}
         self.world.update(self.cell)

@@ -33,6 +33,9 @@ class Unfinished(Exception):
         return [str(self)]
 
 
+ACRONYMS = {"Cnn", "cnn", "Rnn", "rnn", "Gan", "gan", "Mcmc", "mcmc", "Bert", "bert", "T5"}
+
+
 @dataclass(frozen=True)
 class Check:
     """One named check: its share of the points, the check it needs, its time, and what it does."""
@@ -77,8 +80,12 @@ def show(value: object, most: int = 16, digits: int = 4) -> str:
 def reading(address: str) -> str:
     """A chapter's address, "formulas/cnn_layers#pooling", in words."""
     slug, _, anchor = address.partition("#")
-    chapter, section = slug.split("/")[-1].replace("_", " "), anchor.replace("-", " ")
-    return f"chapter “{chapter.capitalize()}”, section “{section.capitalize()}” ({address})"
+    titles = [slug.split("/")[-1].replace("_", " "), anchor.replace("-", " ")]
+    chapter, section = (
+        " ".join(word.upper() if word in ACRONYMS else word for word in title.capitalize().split())
+        for title in titles
+    )
+    return f"chapter “{chapter}”, section “{section}” ({address})"
 
 
 def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -> dict[str, object]:
