@@ -34,7 +34,11 @@ SEEN: dict[str, tuple[set[str], str, str]] = {
     "an unknown TeX command": ({"tex"}, "\\[y = x\\]", "\\[\\unheard{x}\\]"),
     "a picture without words": ({"axe", "pictures"}, HERE, '<img src="_static/favicon.svg">'),
     "a panel without words": ({"axe", "pictures"}, ' aria-label="A digit that grows"', ""),
-    "a late block": ({"shift"}, HERE, f"<script>setTimeout({LATER}, 50)</script>"),
+    "a late block": (
+        {"shift"},
+        HERE,
+        f"<script>setInterval({LATER}, 100)</script>",
+    ),
     "a block that comes with scrolling": (
         {"shift"},
         HERE,

@@ -1,26 +1,43 @@
 // What the proof asks a page from inside it. Runs before the page's own scripts; every question answers with a list.
 window.proof = (() => {
   const shifts = [];
-  new PerformanceObserver(list => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifts.push(entry);
-  }).observe({ type: "layout-shift", buffered: true });
+  const note = entries => shifts.push(...entries.filter(entry => !entry.hadRecentInput));
+  const watch = new PerformanceObserver(list => note(list.getEntries()));
+  watch.observe({ type: "layout-shift", buffered: true });
   const short = node => node?.cloneNode?.(false).outerHTML?.replace(/<\/\w+>$/, "").slice(0, 120) || node?.nodeName || "?";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const until = ms => new Promise(done => setTimeout(done, ms));
   const visible = node => node.checkVisibility({ visibilityProperty: true }) && node.getClientRects().length > 0;
 
+  const frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))); // painted once
   /** The sum of what moved without the reader's doing, and the three worst. */
-  const shift = () => ({
-    sum: shifts.reduce((sum, entry) => sum + entry.value, 0),
-    worst: [...shifts].sort((a, b) => b.value - a.value).slice(0, 3).map(entry =>
-      `${entry.value.toFixed(4)} ${entry.sources.slice(0, 2).map(s => `${short(s.node)} by ${Math.round(s.currentRect.x - s.previousRect.x)}, ${Math.round(s.currentRect.y - s.previousRect.y)} px`).join(", ")}`),
-  });
+  const shift = () => {
+    note(watch.takeRecords());
+    const by = s => `${short(s.node)} by ${Math.round(s.currentRect.x - s.previousRect.x)}, ${Math.round(s.currentRect.y - s.previousRect.y)} px`;
+    return {
+      sum: shifts.reduce((sum, entry) => sum + entry.value, 0),
+      worst: [...shifts].sort((a, b) => b.value - a.value).slice(0, 3).map(entry => `${entry.value.toFixed(4)} ${entry.sources.slice(0, 2).map(by).join(", ")}`),
+    };
+  };
+
+  /** How far the place that the address names has wandered since it was first scrolled to, in pixels. */
+  const places = [];
+  const look = () => {
+    const place = location.hash && document.getElementById(location.hash.slice(1));
+    if (place && scrollY) places.push(place.getBoundingClientRect().y);
+    if (!rested) requestAnimationFrame(look);
+  };
+  let rested = false;
+  requestAnimationFrame(look);
+  const drift = () => places.length ? Math.max(...places) - Math.min(...places) : 0;
 
   /** Wait until formulas, faces and (scrolled through) everything lazy is there. */
   const settle = async () => {
     await window.MathJax?.startup?.promise;
     await document.fonts.ready;
+    await frames();
     await until(250);
+    rested = true;
   };
   const scroll = async () => {
     const end = document.documentElement.scrollHeight * 1.2; // and not for ever, where the page grows as it is read
@@ -47,14 +64,15 @@ window.proof = (() => {
     .filter(e => !e.closest("button") && !(e.getAttribute("aria-label") || e.getAttribute("alt") || "").trim()).map(short);
 
   /** Open what is folded; answer the quizzes by turns right and wrong. */
-  const use = async () => {
+  const rest = () => Promise.all(document.getAnimations()
+    .filter(a => a.effect.getComputedTiming().endTime < 5000).map(a => a.finished.catch(() => {})));
+  const use = () => {
     all("article details").forEach(part => { part.open = true; });
     all("form.quiz").forEach((form, number) => {
       const right = all("input[data-right]", form), wrong = all("input:not([data-right])", form);
       for (const input of number % 2 || !right.length ? wrong.slice(0, 1) : right) input.checked = true;
       form.requestSubmit();
     });
-    await Promise.all(document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < 5000).map(a => a.finished));
   };
 
   /** Characters of each full line of running text. */
@@ -105,8 +123,12 @@ window.proof = (() => {
   const looks = part => all(".widget-html, .widget-image", part.closest(".cell_output, .widget-subarea"))
     .filter(visible).map(e => e.innerHTML).join();
 
-  const axe = async () => (await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa"], resultTypes: ["violations"], preload: false }))
+  const axe = async only => {
+    await frames();
+    await rest();
+    return (await window.axe.run(document, { runOnly: only ?? ["wcag2a", "wcag2aa"], resultTypes: ["violations"], preload: false }))
     .violations.map(v => `${v.id}, ${v.nodes.length} times: ${v.nodes.slice(0, 2).map(n => `${n.html.slice(0, 120)} ${n.any[0]?.message || ""}`).join(" · ")}`);
+  };
 
-  return { shift, settle, scroll, wide, tex, pictures, use, lines, printed, player, quiz, looks, axe, all, short, visible };
+  return { shift, drift, settle, scroll, wide, tex, pictures, use, lines, printed, player, quiz, looks, axe, all, short, visible };
 })();

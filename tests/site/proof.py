@@ -17,6 +17,9 @@ MEDIA = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".mp3", ".mp4"}
 PACKED = {".woff", ".woff2"}  # compressed already
 LINE = (60, 78)  # characters of a line: at least on average, at most ever
 
+DRIFT = 24  # pixels that the place one lands on may wander until the page is at rest
+COLORS = ["color-contrast", "link-in-text-block"]  # what the night can change on the same page
+
 
 @dataclass
 class Report:
@@ -47,17 +50,23 @@ class Report:
         return found | {k for k in ("axe", "shift") if any(getattr(self, k).values())}
 
 
-def accessibility(page: Page) -> list[str]:
-    """What axe-core says against WCAG 2 A and AA."""
+def accessibility(page: Page, only: list[str] | None = None) -> list[str]:
+    """What axe-core says against WCAG 2 A and AA, or against some of its rules."""
     if not page.evaluate("'axe' in window"):
         page.evaluate((HERE / "vendor" / "axe.min.js").read_text("utf8"))
-    return page.evaluate("proof.axe()")
+    return page.evaluate("only => proof.axe(only)", only)
 
 
 def shift(page: Page, budget: float = SHIFT) -> list[str]:
     """What moved under the reader's eyes, where it is more than the budget."""
     moved = page.evaluate("proof.shift()")
     return [f"moved by {moved['sum']:.4f}", *moved["worst"]] if moved["sum"] > budget else []
+
+
+def drift(page: Page) -> list[str]:
+    """The place that the address names, where it wanders away after the reader has landed on it."""
+    wandered = page.evaluate("proof.drift()")
+    return [f"the place one lands on moved by {wandered:.0f} px"] if wandered > DRIFT else []
 
 
 @functools.cache
@@ -133,7 +142,7 @@ def desk(visitor: Visitor, at: str, root: Path, report: Report, *, whole: bool) 
         report.axe["light"] = accessibility(page)
         if whole:
             page.evaluate("document.documentElement.dataset.theme = 'dark'")
-            report.axe["dark"] = accessibility(page)
+            report.axe["dark"] = accessibility(page, COLORS)
         else:
             page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
             report.sideways += page.evaluate("proof.wide()")

@@ -89,7 +89,7 @@ def test_the_night_of_the_system_is_followed(visitor):
 
 
 def test_the_front_door_leads_to_the_book(visitor):
-    with visitor.open("index.html") as (page, _):
+    with visitor.open("index.html", scripts=False) as (page, _):
         page.wait_for_url("**/book/index.html")
 
 

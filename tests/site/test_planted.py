@@ -9,8 +9,20 @@ import pytest
 
 from press.serve import Handler
 from tests.site import keyboard, links
-from tests.site.planted import ANSWERED, ELSEWHERE, LINKED, PAGE, PLAYED, SEEN, plant, spoilt
-from tests.site.proof import bare, examine, finds, shift
+from tests.site.planted import (
+    ANSWERED,
+    ELSEWHERE,
+    HERE,
+    LATER,
+    LINKED,
+    PAGE,
+    PLAYED,
+    SEEN,
+    WORDS,
+    plant,
+    spoilt,
+)
+from tests.site.proof import bare, drift, examine, finds, shift
 from tests.site.visit import Visitor
 
 
@@ -41,7 +53,7 @@ def test_a_sound_page_has_no_fault(reader, folder):
     assert bare(reader, at) == []
     assert links.dead(folder / at, folder) + links.unpaired(folder / at) == []
     with reader.open(f"{at}#equation-sum") as (page, visit):
-        assert shift(page) + keyboard.players(page) + keyboard.quizzes(page) == []
+        assert drift(page) + shift(page) + keyboard.players(page) + keyboard.quizzes(page) == []
         assert visit.trouble == []
 
 
@@ -93,6 +105,14 @@ def test_a_style_that_loads_from_another_host_is_found(folder):
     style = folder / "foreign.css"
     style.write_text("@import url('https://example.org/a.css'); b { background: url(own.png) }")
     assert links.elsewhere(style) == ["https://example.org/a.css"]
+
+
+@pytest.mark.browser
+def test_a_place_that_wanders_off_after_landing_is_found(reader, folder):
+    lines = f"<style>html {{ overflow-anchor: none }}</style>{f'<p>{WORDS}</p>' * 40}"
+    late = f"{lines}<p id='down'>Here.</p><script>setInterval({LATER}, 100)</script>{lines}"
+    with reader.open(plant(folder, "wandering", spoilt(HERE, late)) + "#down") as (page, _):
+        assert drift(page) != []
 
 
 @pytest.mark.browser
