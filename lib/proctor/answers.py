@@ -13,6 +13,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from proctor.assignment import Assignment, Malformed
@@ -55,7 +56,7 @@ def parse(path: Path, tasks: dict[str, Exercise]) -> Iterator[Answer]:
     """The cells of answers.py."""
     lines = path.read_text(encoding="utf-8").splitlines()
     heads = [number for number, line in enumerate(lines) if line.startswith("# %%")]
-    for number, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for number, end in pairwise([*heads, len(lines)]):
         where = f"{path}:{number + 1}"
         match = CELL.fullmatch(lines[number])
         if not match or match[1] not in tasks:

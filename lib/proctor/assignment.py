@@ -93,7 +93,8 @@ def parse(text: str, path: Path) -> Assignment:
     heads = [
         (number, match) for number, line in enumerate(lines) if (match := HEADER.fullmatch(line))
     ]
-    for (number, head), (end, _) in zip(heads, [*heads[1:], (len(lines), None)], strict=True):
+    ends = [number for number, _ in heads]
+    for (number, head), end in zip(heads, [*ends[1:], len(lines)], strict=False):
         body = lines[number + 1 : end]
         if head["markdown"]:
             body = [re.sub(r"^# ?", "", line) for line in body]

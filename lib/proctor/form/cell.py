@@ -38,8 +38,10 @@ def faults(exercise: Exercise, path: Path) -> Iterator[str]:
 
 def _answer(exercise: Exercise) -> Iterator[tuple[int, str]]:
     cell = exercise.answer
-    if len(SOLUTION.findall(cell.source)) != 1 or cell.source.count("### ") != 2:
-        yield cell.line, "an answer cell has one region `### BEGIN SOLUTION` … `### END SOLUTION`"
+    wanted = len(exercise.names) if exercise.check else 1
+    if len(SOLUTION.findall(cell.source)) != wanted or cell.source.count("### ") != 2 * wanted:
+        what = "one region" if wanted == 1 else f"{wanted} regions, one a function,"
+        yield cell.line, f"an answer cell has {what} `### BEGIN SOLUTION` … `### END SOLUTION`"
         return
     if exercise.check is None:
         return

@@ -87,16 +87,13 @@ def leaks(assignment: Assignment) -> Iterator[str]:
     }
     for exercise in assignment.exercises:
         cells = [(SOLUTION, exercise.answer), (HIDDEN, exercise.check)]
-        secret = (
-            {
-                line.strip()
-                for pattern, cell in cells
-                for region in (pattern.findall(cell.source) if cell else [])
-                for line in region.splitlines()
-            }
-            - given
-            - checks
-        )
+        regions = [
+            region
+            for pattern, cell in cells
+            for region in (pattern.findall(cell.source) if cell else [])
+        ]
+        lines = {line.split("  #")[0].strip() for region in regions for line in region.splitlines()}
+        secret = lines - given - checks
         for line in sorted(one for one in secret if len(one) >= SHORTEST_SECRET):
             for cell in assignment.cells:
                 if line in _visible(cell):

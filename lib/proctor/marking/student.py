@@ -1,5 +1,6 @@
 """A student's function as the checks see it."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from proctor.marking import conduct
@@ -16,8 +17,7 @@ class Student:
         self.name, self.task, self.raw = name, task, task.before.get(name)
 
     def __call__(self, *args: object, **named: object) -> Any:
-        shown = [show(a, 8) for a in args] + [f"{key}={show(a, 8)}" for key, a in named.items()]
-        self.task.call = f"{self.name}({', '.join(shown)})"
+        self.task.call = functools.partial(self.described, args, named)
         return self.run(*conduct.copied(args), **conduct.copied(named))
 
     def run(self, *args: object, **named: object) -> Any:
@@ -30,3 +30,8 @@ class Student:
             return self.raw(*args, **named)
         finally:
             self.task.world.update(self.task.cell)
+
+    def described(self, args: tuple, named: dict[str, object]) -> str:
+        """The call, in one line."""
+        shown = [show(a, 8) for a in args] + [f"{key}={show(a, 8)}" for key, a in named.items()]
+        return f"{self.name}({', '.join(shown)})"

@@ -51,7 +51,7 @@ class Task(Comparisons):
         self.checks: dict[str, Check] = {}
         self.sentences = misconceptions or {}
         self.mistaken: dict[str, dict[str, Callable]] = {name: {} for name in names}
-        self.stream, self.call = torch.Generator(), ""
+        self.stream, self.call = torch.Generator(), str
 
     def __call__(self, share: float, *, needs: str = "", seconds: float = 2.0) -> Callable:
         """Register a check worth `share` points, which count only if the check `needs` passes."""
@@ -123,7 +123,7 @@ class Task(Comparisons):
             if check.needs in failed:
                 failed[name] = None
                 continue
-            seconds, self.call = check.seconds * patience, ""
+            seconds, self.call = check.seconds * patience, str
             seed = f"{os.environ.get('MARKING_SEED', 0)} {self.names[0]} {name}"
             self.stream.manual_seed(zlib.crc32(seed.encode()))
             with own_world(said):
@@ -134,12 +134,17 @@ class Task(Comparisons):
                 except (Exception, OutOfTime, SystemExit) as error:
                     late = f"no answer within {seconds:g} s" * isinstance(error, OutOfTime)
                     untouched &= isinstance(error, NotImplementedError)
-                    failed[name] = {"call": self.call, **explain(error, check, self.world, late)}
+                    failed[name] = {"call": self.call(), **explain(error, check, self.world, late)}
                     patience = 0.25 if late else patience
-                    traceback.clear_frames(
-                        error.__traceback__
-                    )  # what a generator says when it ends
+                    self.forget(error)
         return failed, untouched
+
+    @staticmethod
+    def forget(error: BaseException | None) -> None:
+        """End what the failed code holds while its words are still kept: a generator may speak."""
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
 
     def put_away(self) -> None:
         """Give the notebook back its names from before the graded cell: no helper is lost, no reference stays."""

@@ -182,10 +182,12 @@ def standardize(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
     mean, deviation = x.mean(0), x.std(0, correction=0)
     deviation = deviation.masked_fill(deviation == 0, 1)
     return (x - mean) / deviation, mean, deviation
+    ### END SOLUTION
 
 
 def restore(z: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
     """The columns in their old units."""
+    ### BEGIN SOLUTION
     return z * deviation + mean
     ### END SOLUTION
 

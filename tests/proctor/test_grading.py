@@ -1,0 +1,157 @@
+"""In the real tools: Validate, nbval, and a small class through nbgrader with files that are no notebooks."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.validator import Validator
+from proctor import answers, sample, submissions
+from proctor.__main__ import main
+from proctor.release import release_path
+
+from tests.proctor.support import OWN, ROOT, TEXTS, assignment
+
+MARKS = ["ada-right", "cleo-half-right", "dan-wrong", "gus-broken", "hal-no-notebook"]
+
+
+def fill(nb, code):
+    for cell in nb.cells:
+        cell.source = code.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+    return nb
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_validate_is_content_with_the_solution_and_says_what_is_missing(name, small_course, tmp_path):
+    """Half of the exercises solved: Validate names the others, each with its message."""
+    tasks = [task for task in assignment(name).exercises if task.check]
+    nb = nbformat.read(release_path(ROOT if name in OWN else small_course, name), 4)
+    fill(nb, {task.name: task.solution for task in tasks[::2]})
+    nbformat.write(nb, tmp_path / f"{name}.ipynb")
+    failed = Validator().validate(str(tmp_path / f"{name}.ipynb")).get("failed", [])
+    said = [cell["raw_error"] for cell in failed if "did not provide" not in cell["raw_error"]]
+    assert len(said) == len(tasks[1::2])
+    assert all("not attempted yet" in words for words in said)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_solution_gives_its_stored_outputs(name):
+    sanitize = f"--nbval-sanitize-with={ROOT / 'tests/nbval_sanitize.cfg'}"
+    words = ["--nbval", "--nbval-current-env", sanitize, "-q", "-p", "no:cacheprovider", "--override-ini=addopts="]
+    place = f"solutions/{name}/{name}.ipynb"
+    done = subprocess.run([sys.executable, "-m", "pytest", *words, place], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def graded(small_course, tmp_path_factory):
+    """The sample class of the small assignment, with some stranger ones, graded by the command."""
+    folder = tmp_path_factory.mktemp("class")
+    deserved = sample.make(assignment("small"), small_course, folder / "all")
+    (folder / "handed_in").mkdir()
+    for student in MARKS:
+        (folder / "all" / student).rename(folder / "handed_in" / student)
+    odd = {a.title: a for a in answers.every(assignment("small"), Path(__file__).with_name("odd_answers.py"))}
+    stranger = {
+        "ivy-stderr": odd["writes to stderr in five ways"],
+        "jon-endless": odd["never ends, and a bare except takes everything"],
+    }
+    release = release_path(small_course, "small")
+    for student, answer in stranger.items():
+        nb = fill(nbformat.read(release, 4), {"rms_pool": answer.code, "rms_pool-check": "5.0  # tampered"})
+        (folder / "handed_in" / f"{student}.ipynb").write_text(nbformat.writes(nb))
+        deserved[student] = {"rms_pool": answer.points}
+    nb = nbformat.read(release, 4)
+    nb.cells = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "standardize-check"]
+    (folder / "handed_in" / "kim-deleted_small.ipynb").write_text(nbformat.writes(nb))
+    words = [sys.executable, "-m", "proctor", "grade", "small", "--class", str(folder / "handed_in")]
+    environment = {**os.environ, "PATH": "/usr/bin:/bin"}  # nbgrader must find alembic all the same
+    done = subprocess.run(words, cwd=small_course, capture_output=True, text=True, env=environment)
+    with (small_course / "_grading/small.csv").open() as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    return done, rows, deserved, small_course
+
+
+def test_nbgrader_gives_the_marks_that_the_answers_deserve(graded):
+    done, rows, deserved, _ = graded
+    assert set(rows) == {*MARKS, "ivy-stderr", "jon-endless", "kim-deleted"}, done.stderr
+    for student in set(rows) - {"kim-deleted"}:
+        for exercise, points in deserved[student].items():
+            assert float(rows[student][exercise]) == points, (student, exercise)
+
+
+def test_what_is_no_notebook_gets_nothing_and_a_reason(graded):
+    _, rows, _, _ = graded
+    assert rows["gus-broken"]["note"] == "small.ipynb is not JSON"
+    assert rows["hal-no-notebook"]["note"] == "small.ipynb is not a notebook of format 4"
+    assert rows["gus-broken"]["total"] == rows["hal-no-notebook"]["total"] == "0"
+
+
+def test_what_a_person_must_grade_waits_and_what_went_wrong_is_said(graded):
+    done, rows, _, _ = graded
+    assert rows["ada-right"]["explain"] == "0"  # untouched: nothing to grade
+    assert "needs a person" in rows["kim-deleted"]["note"]
+    assert done.returncode == 1
+    assert "1 need a person" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_feedback_teaches_and_keeps_the_hidden_tests(graded):
+    *_, course = graded
+    page = (course / "_grading/feedback/dan-wrong/small/small.html").read_text()
+    assert "likely" in page
+    assert "BEGIN HIDDEN TESTS" not in page
+    broken = (course / "_grading/feedback/gus-broken/small/small.html").read_text()
+    assert "could not be graded" in broken
+    assert "The hidden tests stand here" in broken
+    assert 'class="nf">padding_counts' not in broken  # the function, not its key
+
+
+def test_a_class_that_cannot_be_collected_is_refused_in_one_line(course, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(course)
+    empty, archive, twice, odd = (tmp_path / name for name in ("empty", "archive", "twice", "odd"))
+    for folder in (empty, archive, twice / "ada", odd):
+        folder.mkdir(parents=True)
+    (archive / "class.zip").write_bytes(b"PK")
+    for path in (twice / "ada/small.ipynb", twice / "ada_small.ipynb", odd / "a b.ipynb"):
+        path.write_text("{}")
+    for folder, words in (
+        (tmp_path / "nowhere", "is not a folder"),
+        (empty, "no submission in"),
+        (archive, "unpack archives first"),
+        (twice, "handed in twice"),
+        (odd, "is no name of a student"),
+    ):
+        assert main(["grade", "small", "--class", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert words in said
+        assert said.count("\n") == 1
+    assert main(["grade", "nobody", "--class", str(empty)]) == 2
+    assert main(["sample", "small", str(archive)]) == 2
+    assert "is not empty" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_every_kind_of_file_has_its_reason(tmp_path):
+    good = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    files = {
+        "bom": b"\xef\xbb\xbf" + json.dumps(good).encode(), "good": json.dumps(good).encode(), "empty": b" \n",
+        "latin": b'{"\xe9": 1}', "half": b'{"cells": [', "list": b"[]", "old": b'{"nbformat": 3, "worksheets": []}',
+        "deep": b"[" * 100_000, "cells": json.dumps({**good, "cells": [1]}).encode(),
+        "many": json.dumps({**good, "cells": [{}] * 1001}).encode(), "large": b" " * 20_000_001,
+    }  # fmt: skip
+    for name, raw in files.items():
+        (tmp_path / f"{name}.ipynb").write_bytes(raw)
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "good.ipynb")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    (tmp_path / "nothing").mkdir()
+    found = {one.student: one.reason for one in submissions.find([tmp_path], "small")}
+    assert found == {
+        "bom": "", "good": "", "empty": "is empty", "latin": "is not UTF-8 text", "half": "is not JSON",
+        "list": "is not a notebook of format 4", "old": "is not a notebook of format 4", "deep": "is not JSON",
+        "cells": "is not a notebook of format 4", "many": "has more than 1000 cells", "large": "is larger than 20 MB",
+        "link": "is a link", "pipe": "is not a regular file", "nothing": "is missing",
+    }  # fmt: skip
