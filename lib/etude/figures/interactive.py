@@ -8,7 +8,7 @@ from pathlib import Path
 import ipywidgets as widgets
 from matplotlib.axes import Axes
 
-from .static import frame, picture, publish
+from .static import frame, picture, publish, whole
 from .svg import element, merge, write
 
 # JupyterLab must leave the arrow keys and the space bar to the control.
@@ -39,7 +39,7 @@ def play(
         raise ValueError(f"start must be one of {len(labels)} frames, got {start}")
     frames = [panels_of(draw(i)) for i in range(len(labels))]
     drawn = "".join(
-        write(merge([element(ax.figure, f"{name}{k}") for ax in panel], start))
+        write(merge([element(whole(ax), f"{name}{k}") for ax in panel], start))
         for k, panel in enumerate(zip(*frames, strict=True))
     )
     title, now = escape(slider), escape(labels[start])

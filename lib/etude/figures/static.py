@@ -35,6 +35,14 @@ def raster(ax: Axes, values: ArrayLike, title: str = "", **options) -> None:
         spine.set(visible=True, alpha=0.5, linewidth=1)
 
 
+def whole(ax: Axes) -> Figure:
+    """The figure around the axes of a panel."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes have left their figure")
+    return figure
+
+
 def frame(drawn: str, alt: str) -> str:
     """Panels that wrap, as one picture with one name; the style in place is for JupyterLab."""
     style = "display:flex;flex-wrap:wrap;gap:1rem"
@@ -46,7 +54,7 @@ def frame(drawn: str, alt: str) -> str:
 
 def picture(axes: list[Axes], name: str, alt: str) -> str:
     """Panels as inline SVG in one named frame."""
-    drawn = "".join(write(element(ax.figure, f"{name}{i}")) for i, ax in enumerate(axes))
+    drawn = "".join(write(element(whole(ax), f"{name}{i}")) for i, ax in enumerate(axes))
     return frame(drawn, alt)
 
 
@@ -55,7 +63,7 @@ def png(axes: list[Axes]) -> bytes:
     bitmaps = []
     for ax in axes:
         out = io.BytesIO()
-        ax.figure.savefig(out, format="png", dpi=144, facecolor="white")
+        whole(ax).savefig(out, format="png", dpi=144, facecolor="white")
         bitmaps.append(Image.open(out).convert("RGB"))
     size = sum(b.width for b in bitmaps), max(b.height for b in bitmaps)
     whole, left = Image.new("RGB", size, "white"), 0

@@ -11,6 +11,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
 
 INK, PAPER = "#010203", "#fcfdfe"
@@ -24,7 +25,7 @@ LOOK = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(
+    "axes.prop_cycle": cycler(
         color=SERIES, linestyle=["-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (1, 1))]
     ),
     "axes.axisbelow": True,
