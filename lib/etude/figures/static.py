@@ -66,12 +66,12 @@ def png(axes: list[Axes]) -> bytes:
         whole(ax).savefig(out, format="png", dpi=144, facecolor="white")
         bitmaps.append(Image.open(out).convert("RGB"))
     size = sum(b.width for b in bitmaps), max(b.height for b in bitmaps)
-    whole, left = Image.new("RGB", size, "white"), 0
+    sheet, left = Image.new("RGB", size, "white"), 0
     for bitmap in bitmaps:
-        whole.paste(bitmap, (left, 0))
+        sheet.paste(bitmap, (left, 0))
         left += bitmap.width
     out = io.BytesIO()
-    whole.quantize(64).save(out, "png", optimize=True)
+    sheet.quantize(64).save(out, "png", optimize=True)
     return out.getvalue()
 
 

@@ -43,7 +43,8 @@ LOOK = {
 COLORS = {INK: "currentColor", PAPER: "var(--etude-paper, Canvas)"} | {
     color: f"var(--etude-{i}, {color})" for i, color in enumerate(SERIES, 1)
 }
-mpl.rcParams.update(LOOK)  # artists read their look when they are made, so the setting is global
+# Artists read their look when they are made, so the setting is global.
+mpl.rcParams.update(LOOK)  # pyright: ignore[reportArgumentType, reportCallIssue]
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 
 
@@ -63,14 +64,14 @@ def element(figure: Figure, salt: str) -> ET.Element:
         if XLINK + "href" in parent.attrib:
             parent.set("href", parent.attrib.pop(XLINK + "href").replace("\n", ""))
         if "d" in parent.attrib:
-            parent.set("d", " ".join(parent.get("d").split()))
+            parent.set("d", " ".join(parent.attrib["d"].split()))
         for child in list(parent):
             child.tail = None
             if child.tag.endswith("metadata") or child.find(f"{SVG}style") is not None:
                 parent.remove(child)
         if not (parent.text or "").strip():
             parent.text = None
-    box = root.get("viewBox").split()
+    box = root.attrib["viewBox"].split()
     root.attrib = {
         "width": box[2],
         "height": box[3],

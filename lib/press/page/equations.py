@@ -118,7 +118,7 @@ def link(app, pagename, templatename, context, doctree):
 
     def to_code(match):
         label = next((name for name in known if nodes.make_id(name) == match[2]), None)
-        found = [*pages(app.env).get(label, ()), *listings().get(label, ())]
+        found = [*pages(app.env).get(label, ()), *listings().get(label or "", ())]
         if not found:
             return match[0]
         href = place(pagename if pagename in found else found[0], f"code-{match[2]}")
