@@ -3,6 +3,8 @@
 Chapter: formulas/cnn_layers
 """
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -35,14 +37,14 @@ def conv2d_by_definition(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Answers:
-    """The sum as it is written, one output at a time: to be read and to test by, not to be used."""
+    """The sum as it is written: to be read and to test by, not to be used."""
     check_kernels(x, weight, bias, groups)
     outputs, depth, tall, wide = weight.shape
     (rows, columns), _, (down, right), (above, left), (spread, gap) = grid(
         x, (tall, wide), stride, padding, dilation
     )
     y = x.new_zeros(len(x), outputs, rows, columns)
-    for o, i, j in torch.cartesian_prod(*map(torch.arange, (outputs, rows, columns))).tolist():
+    for o, i, j in itertools.product(range(outputs), range(rows), range(columns)):
         first = o // (outputs // groups) * depth  # the first channel of the group of o
         for u in range(tall):
             for v in range(wide):
@@ -63,7 +65,7 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> tuple[Answers, Pullback]:
-    """All answers by one matrix product, and the map ∂L/∂y ↦ ∂L/∂(x, weight, bias)."""
+    """One matrix product, and the map ∂L/∂y ↦ ∂L/∂(x, weight, bias)."""
     check_kernels(x, weight, bias, groups)
     outputs, depth, tall, wide = weight.shape
     cells, put_back = windows(x, (tall, wide), stride, padding, dilation)
@@ -114,7 +116,7 @@ def conv1d(
 
 
 def conv2d_by_fourier(x: Image, weight: Kernels, bias: Bias = None) -> Answers:
-    """The same answers, with stride 1 and no padding, through the product of two spectra.
+    """The same answers, with stride 1 and no padding, by the product of two spectra.
 
     Its cost does not depend on the size of the kernel.
     """
@@ -132,7 +134,7 @@ def conv2d_by_fourier(x: Image, weight: Kernels, bias: Bias = None) -> Answers:
 def true_convolution2d(
     f: Float[Tensor, "height width"], g: Float[Tensor, "kernel_height kernel_width"]
 ) -> Float[Tensor, "out_height out_width"]:
-    """What mathematics calls the convolution of `f` and `g`: all places at which they overlap."""
+    """What mathematics calls a convolution, at all places where `f` and `g` overlap."""
     bind(f=(f, "height width"), g=(g, "height_ width_"))
     around = (g.shape[0] - 1, g.shape[1] - 1)
     # Eq. (true-convolution)
@@ -149,7 +151,7 @@ def conv_transpose2d(
     output_padding: Pair = 0,
     groups: int = 1,
 ) -> tuple[Image, Pullback]:
-    """The gradient of a convolution, used as a layer: every answer paints its kernel."""
+    """The gradient of a convolution as a layer: every answer paints its kernel."""
     bind(y=(y, "batch channels height width"))
     options = {"stride": stride, "padding": padding, "groups": groups}
     steps, cut = pair(stride, "stride"), pair(padding, "padding", least=0)

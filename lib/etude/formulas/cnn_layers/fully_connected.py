@@ -17,7 +17,7 @@ def linear(
     weight: Float[Tensor, "outputs inputs"],
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> tuple[Float[Tensor, "*batch outputs"], Pullback]:
-    """Return y = xWᵀ + b, and the map ∂L/∂y ↦ ∂L/∂(x, W, b). There is no activation in it."""
+    """y = xWᵀ + b, without an activation, and the map ∂L/∂y ↦ ∂L/∂(x, W, b)."""
     check_float(x=x, weight=weight)
     bind(x=(x, "... inputs"), weight=(weight, "outputs inputs"))
     # Eq. (fully-connected)

@@ -55,7 +55,7 @@ def maximum(x: Cells) -> Reduced:
 
 
 def norm(x: Cells) -> Reduced:
-    """The length of the cells as a vector; its gradient at zero, where it has none, is set to 0."""
+    """The length of the cells as a vector; at zero its gradient is set to 0."""
     check_cells(x)
     # Eq. (l2-pooling)
     y = x.square().sum(dim=-1).sqrt()
@@ -85,8 +85,9 @@ def log_sum_exp(x: Cells) -> Reduced:
 def expectation(x: Cells, sharpness: Float[Tensor, "..."] | float = 1.0) -> Reduced:
     """The mean of the cells, each weighted by softmax(sharpness · x).
 
-    A `sharpness` m of 0 gives the average, m → ∞ the maximum, m → −∞ the minimum. As a tensor it
-    must broadcast against the answer, and then it is learned: the pullback returns (∂L/∂x, ∂L/∂m).
+    A `sharpness` m of 0 gives the average, m → ∞ the maximum, m → −∞ the minimum.
+    As a tensor it fits the answer, one for all or one for each, and is learned: the
+    pullback returns (∂L/∂x, ∂L/∂m).
 
     Source: Luo et al. (2020), “mode 0” of their code.
     """

@@ -77,7 +77,7 @@ def windows(
 ) -> tuple[
     Float[Tensor, "batch channels out_height out_width window_height window_width"], Pullback
 ]:
-    """Every window as a view of the image, which copies no number; `fill` stands in the padding.
+    """Every window, as a view that copies no number; `fill` stands in the padding.
 
     The pullback adds each cell's share to the pixel it was cut from.
     """
