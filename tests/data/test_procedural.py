@@ -93,6 +93,9 @@ def test_designed_crews_are_balanced_and_confounded_ones_suit_the_house():
     assert size.unique().tolist() == [40]
     workers, _, size = jobs(100, generator=stream(0), confounded=True)
     assert (workers - size / 10).mean().abs() < 4 * 0.77 / math.sqrt(1200) + 0.02
+    large = size > 30  # no crew is cut off at one painter
+    chosen = (workers - size / 10)[large].std().item()  # the foreman's whim, and rounding
+    assert chosen == pytest.approx((0.7**2 + 1 / 12) ** 0.5, rel=4 / math.sqrt(1800))
     assert (10 <= size).all()
     assert (size < 100).all()
 
