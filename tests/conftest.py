@@ -13,14 +13,19 @@ import pytest
 jaxtyping.install_import_hook("etude", "beartype.beartype")
 
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from press.ledger import Ledger, chapter_of_test  # noqa: E402
+from tests.fake_accelerator import FakeAccelerator, register  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
+    settings.register_profile("house", deadline=None, derandomize=True)
+    settings.load_profile("house")
+    register()  # a backward before it would leave autograd without the device
     config.pluginmanager.register(Ledger(config), "ledger")
 
 
@@ -41,11 +46,8 @@ def as_a_user() -> Iterator[None]:
 @pytest.fixture
 def fake_device() -> Iterator[torch.device]:
     """A device with real values on which hidden CPU tensors are errors, for one test."""
-    from tests.fake_accelerator import FakeAccelerator, register
-
-    device = register()
     with FakeAccelerator():
-        yield device
+        yield register()
 
 
 @pytest.fixture(scope="session")
