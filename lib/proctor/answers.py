@@ -91,7 +91,7 @@ def _changed(code: str, exercise: Exercise, where: str) -> str:
 
 
 def derived(exercise: Exercise, where: str = "") -> Iterator[Answer]:
-    """A wrong answer from each misconception: its function under the student's name, with what the graded cell defines."""
+    """A wrong answer from each misconception: its function under the student's name, with the cell's helpers."""
     for mistake in exercise.mistakes:
         yield Answer(
             exercise.name, False, f"derived: {mistake.key}", _derive(exercise, mistake), mistake.points,

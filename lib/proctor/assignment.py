@@ -1,8 +1,9 @@
 """Read an assignment from its text, solutions/<name>/<name>.py, without running any of it.
 
-Cells are jupytext's percent format. An exercise begins at a heading `## …` and holds an answer cell (a solution that
-nbgrader cuts), a graded cell (a `Task` and its checks) or, where a person grades, one cell that is both. What is counted
-stands in the text as a placeholder: {{total}}, and in an exercise {{points}}, {{tested}} and {{symptoms}}.
+Cells are jupytext's percent format. An exercise begins at a heading `## …` and holds an answer cell (a solution
+that nbgrader cuts), a graded cell (a `Task` and its checks) or, where a person grades, one cell that is both.
+What is counted stands in the text as a placeholder: {{total}}, and in an exercise {{points}}, {{tested}} and
+{{symptoms}}.
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 from proctor.exercise import Cell, Exercise
 
@@ -63,7 +65,7 @@ class Assignment:
             self._malformed(answer, "this answer has no graded cell")
         return found
 
-    def _malformed(self, cell: Cell, words: str) -> None:
+    def _malformed(self, cell: Cell, words: str) -> NoReturn:
         raise Malformed(f"{self.path}:{cell.line}: {words}")
 
     @property

@@ -1,8 +1,8 @@
 """Grade an honest class with nbgrader itself, on one machine: collect, autograde, feedback, marks.
 
-nbgrader's exit codes say little, so what counts is read from the gradebook, row by row. A file that is no notebook is graded
-as the untouched assignment: it gets 0, a row and a reason, and the class goes on. Students' code runs here with the rights
-of whoever grades: for a class that you do not trust this is not enough.
+nbgrader's exit codes say little, so what counts is read from the gradebook, row by row. A file that is no
+notebook is graded as the untouched assignment: it gets 0, a row and a reason, and the class goes on. Students'
+code runs here with the rights of whoever grades: for a class that you do not trust this is not enough.
 """
 
 import csv
@@ -47,7 +47,8 @@ class Class:
         from nbgrader.apps import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
         from sqlalchemy.exc import SAWarning
-        from traitlets.config import Config, PyFileConfigLoader
+        from traitlets.config import Config
+        from traitlets.config.loader import PyFileConfigLoader
 
         warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's, and harmless
         # nbgrader calls alembic by its bare name; kernels run on one thread, like the checks
@@ -59,7 +60,7 @@ class Class:
             os.environ["MARKING_SEED"] = seed
         self.assignment, self.course, self.work = assignment, course, course / "_grading"
         self.work.mkdir(exist_ok=True)
-        config = Config()
+        config: Any = Config()
         config.merge(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
         config.CourseDirectory.root = str(course)
         config.CourseDirectory.release_directory = "_grading/release"
@@ -140,7 +141,7 @@ class Class:
         shutil.rmtree(shown, ignore_errors=True)
         shown.mkdir(parents=True)
         nbformat.write(nb, shown / source.name)
-        config = self.config.copy()
+        config: Any = self.config.copy()
         config.CourseDirectory.autograded_directory = "_grading/shown"
         api: Any = NbGraderAPI(CourseDirectory(config=config), config=config)
         api.generate_feedback(self.assignment.name, one.student, force=True)

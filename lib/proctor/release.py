@@ -1,7 +1,8 @@
-"""From the text to the notebooks: solutions/<name>/<name>.ipynb, executed, and exercises/<name>/<name>.ipynb, for students.
+"""From the text to the notebooks: solutions/<name>/<name>.ipynb, executed, and exercises/<name>/<name>.ipynb.
 
-Both are made, never edited, and have stable ids, so that making them again changes nothing. The release goes through
-nbgrader's own preprocessors in this process; a test holds it byte for byte equal to `nbgrader generate_assignment`.
+Both are made, never edited, and have stable ids, so that making them again changes nothing. The release goes
+through nbgrader's own preprocessors in this process; a test holds it byte for byte equal to what
+`nbgrader generate_assignment` makes.
 """
 
 import hashlib
@@ -69,7 +70,8 @@ def released(course: Path, nb: NotebookNode) -> str:
     """What nbgrader makes of a solution for students."""
     from nbconvert.exporters import NotebookExporter
     from nbgrader import preprocessors as steps
-    from traitlets.config import Config, PyFileConfigLoader
+    from traitlets.config import Config
+    from traitlets.config.loader import PyFileConfigLoader
 
     config = Config()
     config.Exporter.default_preprocessors = []
@@ -77,8 +79,9 @@ def released(course: Path, nb: NotebookNode) -> str:
         config.merge(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
     exporter = NotebookExporter(config=config)
     for step in (
-        steps.IncludeHeaderFooter, steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.CheckCellMetadata,
-        steps.ComputeChecksums, steps.ClearHiddenTests, steps.ClearMarkScheme, steps.ComputeChecksums, steps.CheckCellMetadata,
+        steps.IncludeHeaderFooter, steps.LockCells, steps.ClearSolutions, steps.ClearOutput,
+        steps.CheckCellMetadata, steps.ComputeChecksums, steps.ClearHiddenTests, steps.ClearMarkScheme,
+        steps.ComputeChecksums, steps.CheckCellMetadata,
     ):  # fmt: skip
         exporter.register_preprocessor(step, enabled=True)
     here = Path.cwd()
@@ -133,7 +136,8 @@ def _pair(assignment: Assignment, have: NotebookNode, shown: str) -> list[str]:
         if differs:
             line = assignment.cells[place].line
             bad.append(
-                f"{assignment.path}:{line}: cell {one.id}: {', '.join(differs)} differ from the .ipynb: `make notebooks`"
+                f"{assignment.path}:{line}: cell {one.id}: {', '.join(differs)} differ from the .ipynb: "
+                "`make notebooks`"
             )
     codes = [cell for cell in have.cells if cell.cell_type == "code" and cell.source.strip()]
     if [cell.execution_count for cell in codes] != list(range(1, len(codes) + 1)):

@@ -1,6 +1,7 @@
-"""A small class made from an assignment's answers: right, half right, wrong, untouched, and files that are no notebooks."""
+"""A small class made from an assignment's answers: right, half right, wrong, untouched, and broken files."""
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -34,7 +35,7 @@ def make(assignment: Assignment, course: Path, folder: Path) -> Marks:
     names = [exercise.name for exercise in assignment.exercises if exercise.check]
     marks: Marks = {}
     for student, chosen in choose(assignment).items():
-        nb = nbformat.from_dict(release)
+        nb: Any = nbformat.from_dict(release)
         for cell in nb.cells:
             key = cell.metadata.get("nbgrader", {}).get("grade_id", "")
             if key in chosen:

@@ -39,23 +39,30 @@ def _compiled(source: str, name: str) -> tuple[Any, Any]:
     return compile(tree, name, "exec"), value
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
 def run_cell(source: str, world: dict, name: str) -> list[NotebookNode]:
     """Run a cell and return its outputs as a notebook would hold them."""
     linecache.cache[name] = len(source), None, source.splitlines(True), name
     outputs, value, broken = [], None, None
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        sys.stdout.flush(), sys.stderr.flush()
+        _flush()
         kept = os.dup(1), os.dup(2)
-        os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
         try:
             body, last = _compiled(source, name)
             exec(body, world)
             value = eval(last, world) if last else None
         except BaseException as error:
             broken = error
-        sys.stdout.flush(), sys.stderr.flush()
+        _flush()
         for number, old in enumerate(kept, 1):
-            os.dup2(old, number), os.close(old)
+            os.dup2(old, number)
+            os.close(old)
         for stream, file in (("stdout", out), ("stderr", err)):
             file.seek(0)
             if text := file.read():

@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from proctor.release import build
 
+from proctor.release import build
 from tests.proctor.support import ROOT, SMALL
 
 

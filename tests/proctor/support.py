@@ -1,4 +1,4 @@
-"""The assignments that these tests try: the course's own, found by themselves, and a small one with every kind of exercise."""
+"""The assignments that these tests try: the course's own, and a small one with an exercise of every kind."""
 
 import contextlib
 import functools

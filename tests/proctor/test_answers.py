@@ -3,8 +3,8 @@
 import ast
 
 import pytest
-from proctor import trial
 
+from proctor import trial
 from tests.proctor.support import EXERCISES, TEXTS, every_answer, exercise, marked
 
 ANSWERS = [(name, answer) for name in TEXTS for answer in every_answer(name)]
@@ -56,18 +56,24 @@ def test_a_value_beside_a_misconception_is_the_value_that_it_gives(name, key):
         keys = {
             node.value
             for call in ast.walk(check.node)
-            if isinstance(call, ast.Call) and len(call.args) > 2 and isinstance(call.args[2], ast.Dict)
+            if isinstance(call, ast.Call)
+            and len(call.args) > 2
+            and isinstance(call.args[2], ast.Dict)
             for node in call.args[2].keys
         }
         for one in keys & set(derived):
             text = marked(name, key, derived[one].code)[1]
             if "counts once" not in section(text, check.title):
-                assert " ".join(task.sentences[one].split()) in section(text, check.title), (check.name, one, text)
+                assert " ".join(task.sentences[one].split()) in section(text, check.title), (
+                    check.name,
+                    one,
+                    text,
+                )
 
 
 @each_exercise
 def test_another_seed_marks_the_same(name, key):
-    """Right answers and misconceptions, under ten seeds; those of the small assignment, which no one is marked by, under three."""
+    """Right answers and misconceptions, under ten seeds; the small assignment, which marks no one, under three."""
     for answer in answers_of(name, key):
         if answer.right or answer.key:
             seeds = [str(seed) for seed in range(1, 4 if name == "small" else 11)]

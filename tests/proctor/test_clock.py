@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+
 from proctor.marking.guard import OutOfTime, at_most
 
 

@@ -4,9 +4,9 @@ import re
 
 import jupytext
 import pytest
+
 from proctor import form
 from proctor.assignment import read
-
 from tests.proctor.support import OWN, ROOT, SMALL, TEXTS, assignment
 
 TEXT, ANSWERS = "solutions/small/small.py", "solutions/small/answers.py"
@@ -28,50 +28,235 @@ def test_our_reader_of_texts_agrees_with_jupytext(name):
 
 CHECK = '"grade_id": "rms_pool-check", "locked": true, "points": 5'
 PLANTED = {
-    "mark forgotten": (TEXT, "### END HIDDEN TESTS\ntask.mark()", "### END HIDDEN TESTS", "ends with `task.mark"),
-    "mark hidden": (TEXT, "### END HIDDEN TESTS\ntask.mark()", "task.mark()\n### END HIDDEN TESTS", "ends with `task.mark"),
+    "mark forgotten": (
+        TEXT,
+        "### END HIDDEN TESTS\ntask.mark()",
+        "### END HIDDEN TESTS",
+        "ends with `task.mark",
+    ),
+    "mark hidden": (
+        TEXT,
+        "### END HIDDEN TESTS\ntask.mark()",
+        "task.mark()\n### END HIDDEN TESTS",
+        "ends with `task.mark",
+    ),
     "points of the metadata": (TEXT, CHECK, CHECK[:-1] + "4", "nbgrader's metadata say 4"),
     "points of a check": (TEXT, "@task(1.5)", "@task(1.25)", "the checks are worth 4.75"),
-    "points said twice": (TEXT, 'Task("rms_pool", points=5', 'Task("rms_pool", points=4', "Task(points=4)"),
-    "visible check too dear": (TEXT, "@task(0.5)\ndef the_worked", "@task(1.5)\ndef the_worked", "at most a fifth"),
-    "points typed": (TEXT, "15 minutes · {{points}}", "15 minutes · 5 points", "a task begins with"),
+    "points said twice": (
+        TEXT,
+        'Task("rms_pool", points=5',
+        'Task("rms_pool", points=4',
+        "Task(points=4)",
+    ),
+    "visible check too dear": (
+        TEXT,
+        "@task(0.5)\ndef the_worked",
+        "@task(1.5)\ndef the_worked",
+        "at most a fifth",
+    ),
+    "points typed": (
+        TEXT,
+        "15 minutes · {{points}}",
+        "15 minutes · 5 points",
+        "a task begins with",
+    ),
     "tests not listed": (TEXT, "*Tested:* {{tested}}.", "*Tested:* all.", "lacks `*Tested:*"),
-    "unknown placeholder": (TEXT, "*Why it matters:* max", "*Why it matters:* {{points_}} max", "is no placeholder"),
-    "a hint gives a line away": (TEXT, "# Two window sums answer it", "# silent = mean == 0\n# Two window", "gives away a line"),
-    "the helper bypassed": (TEXT, "task.mark()\n\n# %% [markdown]\n# <details><summary>Hint 1: the idea</summary>\n#\n# Two", "assert rms_pool\ntask.mark()\n\n# %% [markdown]\n# <details><summary>Hint 1: the idea</summary>\n#\n# Two", "bypasses the helper"),
-    "computing outside functions": (TEXT, "def share(came, right):", "LIMIT = abs(-1)\n\n\ndef share(came, right):", "computes only inside"),
-    "a decorator of its own": (TEXT, "def share(came, right):", "@torch.no_grad()\ndef share(came, right):", "a function is a helper"),
-    "a check that calls nothing": (TEXT, "    task.tidy(rms_pool, task.randn(2, 2, 6, 6), 3, 2)", "    task.tidy(abs, 3)", "does not call rms_pool"),
-    "a lambda around the student": (TEXT, "    task.tidy(rms_pool, task", "    (lambda: rms_pool(1, 2))()\n    task.tidy(rms_pool, task", "in a lambda"),
-    "the student passed on": (TEXT, "    task.tidy(rms_pool, task", "    map(str, [rms_pool])\n    task.tidy(rms_pool, task", "passes rms_pool on"),
-    "backward in a check": (TEXT, "    task.tidy(rms_pool, task", "    rms_pool(1, 2).backward()\n    task.tidy(rms_pool, task", "calls backward"),
-    "a silent check": (TEXT, '    """Pad with zeros, and divide by the number of real pixels under each window."""\n', "", "says nothing when it fails"),
-    "needs a later check": (TEXT, '@task(1, needs="any_size_and_stride")\ndef a_padded', '@task(1, needs="tidiness")\ndef a_padded', "is no earlier check"),
-    "a misconception without a function": (TEXT, "@task.misconception(0)\ndef no_root", "def no_root", "has no function"),
-    "a misconception without a sentence": (TEXT, '    "no_root": "this is the mean of the squares: the root is missing",\n', "", "says no_root"),
-    "a misconception that loses nothing": (TEXT, "@task.misconception(3)\ndef padding", "@task.misconception(5)\ndef padding", "that is no loss"),
-    "a misconception of another shape": (TEXT, "def no_root(x, size, stride=None, padding=0)", "def no_root(x, size)", "another signature"),
-    "an unknown key": (TEXT, '{"no_mean": 5.0', '{"no_men": 5.0', "names the misconception 'no_men'"),
-    "an address without an anchor": (TEXT, 'read="formulas/cnn_layers#pooling"', 'read="formulas/cnn_layers"', "is no `slug#anchor`"),
-    "a heading that is not there": (TEXT, 'read="formulas/cnn_layers#pooling"', 'read="part/page#nowhere"', "has no heading `nowhere`"),
-    "ids twice": (TEXT, '"grade_id": "standardize",', '"grade_id": "rms_pool",', "is already that of line"),
-    "an unlocked check": (TEXT, '"grade_id": "classify-check", "locked": true', '"grade_id": "classify-check", "locked": false', "locked should be True"),
+    "unknown placeholder": (
+        TEXT,
+        "*Why it matters:* max",
+        "*Why it matters:* {{points_}} max",
+        "is no placeholder",
+    ),
+    "a hint gives a line away": (
+        TEXT,
+        "# Two window sums answer it",
+        "# silent = mean == 0\n# Two window",
+        "gives away a line",
+    ),
+    "the helper bypassed": (
+        TEXT,
+        "### END HIDDEN TESTS\ntask",
+        "### END HIDDEN TESTS\nassert rms_pool\ntask",
+        "bypasses the helper",
+    ),
+    "computing outside functions": (
+        TEXT,
+        "def share(came, right):",
+        "LIMIT = abs(-1)\n\n\ndef share(came, right):",
+        "computes only inside",
+    ),
+    "a decorator of its own": (
+        TEXT,
+        "def share(came, right):",
+        "@torch.no_grad()\ndef share(came, right):",
+        "a function is a helper",
+    ),
+    "a check that calls nothing": (
+        TEXT,
+        "    task.tidy(rms_pool, task.randn(2, 2, 6, 6), 3, 2)",
+        "    task.tidy(abs, 3)",
+        "does not call rms_pool",
+    ),
+    "a lambda around the student": (
+        TEXT,
+        "    task.tidy(rms_pool, task",
+        "    (lambda: rms_pool(1, 2))()\n    task.tidy(rms_pool, task",
+        "in a lambda",
+    ),
+    "the student passed on": (
+        TEXT,
+        "    task.tidy(rms_pool, task",
+        "    map(str, [rms_pool])\n    task.tidy(rms_pool, task",
+        "passes rms_pool on",
+    ),
+    "backward in a check": (
+        TEXT,
+        "    task.tidy(rms_pool, task",
+        "    rms_pool(1, 2).backward()\n    task.tidy(rms_pool, task",
+        "calls backward",
+    ),
+    "a silent check": (
+        TEXT,
+        '    """Pad with zeros, and divide by the number of real pixels under each window."""\n',
+        "",
+        "says nothing when it fails",
+    ),
+    "needs a later check": (
+        TEXT,
+        '@task(1, needs="any_size_and_stride")\ndef a_padded',
+        '@task(1, needs="tidiness")\ndef a_padded',
+        "is no earlier check",
+    ),
+    "a misconception without a function": (
+        TEXT,
+        "@task.misconception(0)\ndef no_root",
+        "def no_root",
+        "has no function",
+    ),
+    "a misconception without a sentence": (
+        TEXT,
+        '    "no_root": "this is the mean of the squares: the root is missing",\n',
+        "",
+        "says no_root",
+    ),
+    "a misconception that loses nothing": (
+        TEXT,
+        "@task.misconception(3)\ndef padding",
+        "@task.misconception(5)\ndef padding",
+        "that is no loss",
+    ),
+    "a misconception of another shape": (
+        TEXT,
+        "def no_root(x, size, stride=None, padding=0)",
+        "def no_root(x, size)",
+        "another signature",
+    ),
+    "an unknown key": (
+        TEXT,
+        '{"no_mean": 5.0',
+        '{"no_men": 5.0',
+        "names the misconception 'no_men'",
+    ),
+    "an address without an anchor": (
+        TEXT,
+        'read="formulas/cnn_layers#pooling"',
+        'read="formulas/cnn_layers"',
+        "is no `slug#anchor`",
+    ),
+    "a heading that is not there": (
+        TEXT,
+        'read="formulas/cnn_layers#pooling"',
+        'read="part/page#nowhere"',
+        "has no heading `nowhere`",
+    ),
+    "ids twice": (
+        TEXT,
+        '"grade_id": "standardize",',
+        '"grade_id": "rms_pool",',
+        "is already that of line",
+    ),
+    "an unlocked check": (
+        TEXT,
+        '"grade_id": "classify-check", "locked": true',
+        '"grade_id": "classify-check", "locked": false',
+        "locked should be True",
+    ),
     "no region": (TEXT, "    ### BEGIN SOLUTION\n    step", "    step", "has one region"),
-    "a stub without types": (TEXT, "def rms_pool(x: torch.Tensor, size: int,", "def rms_pool(x, size: int,", "needs the types"),
-    "a stub without shapes": (TEXT, '    """The columns in their old units."""\n', "", "needs a docstring"),
-    "a hint short": (TEXT, "Hint 3: pseudo-code</summary>\n#\n# squares", "Hint: pseudo-code</summary>\n#\n# squares", "lacks `Hint 3`"),
-    "a long prompt": (TEXT, "**Task.** Train", "**Task.** " + "word " * 110 + "Train", "words, at most 120"),
+    "a stub without types": (
+        TEXT,
+        "def rms_pool(x: torch.Tensor, size: int,",
+        "def rms_pool(x, size: int,",
+        "needs the types",
+    ),
+    "a stub without shapes": (
+        TEXT,
+        '    """The columns in their old units."""\n',
+        "",
+        "needs a docstring",
+    ),
+    "a hint short": (
+        TEXT,
+        "Hint 3: pseudo-code</summary>\n#\n# squares",
+        "Hint: pseudo-code</summary>\n#\n# squares",
+        "lacks `Hint 3`",
+    ),
+    "a long prompt": (
+        TEXT,
+        "**Task.** Train",
+        "**Task.** " + "word " * 110 + "Train",
+        "words, at most 120",
+    ),
     "no rubric": (TEXT, "**Rubric.**", "Points:", "lacks `**Rubric`"),
-    "no prediction": (TEXT, "**Predict first.** Which line", "Which line", "lacks `**Predict first.**`"),
-    "points in all": (TEXT, '"grade_id": "explain", "locked": false, "points": 5', '"grade_id": "explain", "locked": false, "points": 6', "21 points in all"),
-    "a graded cell that is no Python": (TEXT, "@task(1.5)\ndef any_size_and_stride():", "@task(1.5)\ndef any_size_and_stride()", "cannot be read"),
-    "metadata that are no JSON": (TEXT, '{"grade": false, "grade_id": "rms_pool"', '{"grade" false, "grade_id": "rms_pool"', "no JSON"),
-    "too few right answers": (ANSWERS, "# %% standardize, right: column", "# %% classify, right: column", "standardize has 1 right"),
-    "an answer for nobody": (ANSWERS, "# %% classify, wrong: guesses", "# %% clasify, wrong: guesses", "with an exercise of"),
-    "a wrong answer with all points": (ANSWERS, "# 4.5 points: an argument", "# 5 points: an argument", "cannot deserve"),
+    "no prediction": (
+        TEXT,
+        "**Predict first.** Which line",
+        "Which line",
+        "lacks `**Predict first.**`",
+    ),
+    "points in all": (
+        TEXT,
+        '"grade_id": "explain", "locked": false, "points": 5',
+        '"grade_id": "explain", "locked": false, "points": 6',
+        "21 points in all",
+    ),
+    "a graded cell that is no Python": (
+        TEXT,
+        "@task(1.5)\ndef any_size_and_stride():",
+        "@task(1.5)\ndef any_size_and_stride()",
+        "cannot be read",
+    ),
+    "metadata that are no JSON": (
+        TEXT,
+        '{"grade": false, "grade_id": "rms_pool"',
+        '{"grade" false, "grade_id": "rms_pool"',
+        "no JSON",
+    ),
+    "too few right answers": (
+        ANSWERS,
+        "# %% standardize, right: column",
+        "# %% classify, right: column",
+        "standardize has 1 right",
+    ),
+    "an answer for nobody": (
+        ANSWERS,
+        "# %% classify, wrong: guesses",
+        "# %% clasify, wrong: guesses",
+        "with an exercise of",
+    ),
+    "a wrong answer with all points": (
+        ANSWERS,
+        "# 4.5 points: an argument",
+        "# 5 points: an argument",
+        "cannot deserve",
+    ),
     "a wrong answer without words": (ANSWERS, "# 0 points: labels\n", "", "cannot deserve"),
-    "a change of nothing": (ANSWERS, "# instead of: bias = bias - 0.5", "# instead of: bias = bais - 0.5", "the solution has 0 ×"),
-}  # fmt: skip
+    "a change of nothing": (
+        ANSWERS,
+        "# instead of: bias = bias - 0.5",
+        "# instead of: bias = bais - 0.5",
+        "the solution has 0 ×",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", PLANTED)

@@ -10,10 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.validator import Validator
+
 from proctor import answers, sample, submissions
 from proctor.__main__ import main
 from proctor.release import release_path
-
 from tests.proctor.support import OWN, ROOT, TEXTS, assignment
 
 MARKS = ["ada-right", "cleo-half-right", "dan-wrong", "gus-broken", "hal-no-notebook"]
@@ -26,7 +26,9 @@ def fill(nb, code):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_validate_is_content_with_the_solution_and_says_what_is_missing(name, small_course, tmp_path):
+def test_validate_is_content_with_the_solution_and_says_what_is_missing(
+    name, small_course, tmp_path
+):
     """Half of the exercises solved: Validate names the others, each with its message."""
     tasks = [task for task in assignment(name).exercises if task.check]
     nb = nbformat.read(release_path(ROOT if name in OWN else small_course, name), 4)
@@ -41,9 +43,19 @@ def test_validate_is_content_with_the_solution_and_says_what_is_missing(name, sm
 @pytest.mark.parametrize("name", OWN)
 def test_the_solution_gives_its_stored_outputs(name):
     sanitize = f"--nbval-sanitize-with={ROOT / 'tests/nbval_sanitize.cfg'}"
-    words = ["--nbval", "--nbval-current-env", sanitize, "-q", "-p", "no:cacheprovider", "--override-ini=addopts="]
+    words = [
+        "--nbval",
+        "--nbval-current-env",
+        sanitize,
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--override-ini=addopts=",
+    ]
     place = f"solutions/{name}/{name}.ipynb"
-    done = subprocess.run([sys.executable, "-m", "pytest", *words, place], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, place], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -55,20 +67,36 @@ def graded(small_course, tmp_path_factory):
     (folder / "handed_in").mkdir()
     for student in MARKS:
         (folder / "all" / student).rename(folder / "handed_in" / student)
-    odd = {a.title: a for a in answers.every(assignment("small"), Path(__file__).with_name("odd_answers.py"))}
+    odd = {
+        a.title: a
+        for a in answers.every(assignment("small"), Path(__file__).with_name("odd_answers.py"))
+    }
     stranger = {
         "ivy-stderr": odd["writes to stderr in five ways"],
         "jon-endless": odd["never ends, and a bare except takes everything"],
     }
     release = release_path(small_course, "small")
     for student, answer in stranger.items():
-        nb = fill(nbformat.read(release, 4), {"rms_pool": answer.code, "rms_pool-check": "5.0  # tampered"})
+        nb = fill(
+            nbformat.read(release, 4),
+            {"rms_pool": answer.code, "rms_pool-check": "5.0  # tampered"},
+        )
         (folder / "handed_in" / f"{student}.ipynb").write_text(nbformat.writes(nb))
         deserved[student] = {"rms_pool": answer.points}
     nb = nbformat.read(release, 4)
-    nb.cells = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "standardize-check"]
+    nb.cells = [
+        c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "standardize-check"
+    ]
     (folder / "handed_in" / "kim-deleted_small.ipynb").write_text(nbformat.writes(nb))
-    words = [sys.executable, "-m", "proctor", "grade", "small", "--class", str(folder / "handed_in")]
+    words = [
+        sys.executable,
+        "-m",
+        "proctor",
+        "grade",
+        "small",
+        "--class",
+        str(folder / "handed_in"),
+    ]
     environment = {**os.environ, "PATH": "/usr/bin:/bin"}  # nbgrader must find alembic all the same
     done = subprocess.run(words, cwd=small_course, capture_output=True, text=True, env=environment)
     with (small_course / "_grading/small.csv").open() as file:
@@ -111,7 +139,9 @@ def test_feedback_teaches_and_keeps_the_hidden_tests(graded):
     assert 'class="nf">padding_counts' not in broken  # the function, not its key
 
 
-def test_a_class_that_cannot_be_collected_is_refused_in_one_line(course, tmp_path, monkeypatch, capsys):
+def test_a_class_that_cannot_be_collected_is_refused_in_one_line(
+    course, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(course)
     empty, archive, twice, odd = (tmp_path / name for name in ("empty", "archive", "twice", "odd"))
     for folder in (empty, archive, twice / "ada", odd):

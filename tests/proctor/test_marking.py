@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from proctor.marking import Task, conduct
-from proctor.marking.words import Wrong, reading, show
 from torch import nn
 
+from proctor.marking import Task, conduct
+from proctor.marking.words import Wrong, reading, show
 from tests.proctor.support import checked
 
-CELL = '''
+CELL = """
 import torch
 from proctor.marking import Task
 task = Task({names}, points=2, read="formulas/cnn_layers#max-pooling", misconceptions={{
     "doubled": "everything came twice", "shifted": "one was added"}})
 {body}
-task.mark()'''
+task.mark()"""
 
 
 def mark(body, names='"f"', **world):
@@ -56,7 +56,9 @@ def test_an_unknown_mistake_gets_the_docstring_and_the_call():
 
 def test_two_misconceptions_with_the_same_value_are_both_said():
     body = '@task(2)\ndef right():\n    task.equal(f(1.0), 3, {"doubled": 5, "shifted": 5})'
-    assert "everything came twice; or: one was added" in mark(body, f=lambda x: 5)[1].replace("\n", " ")
+    assert "everything came twice; or: one was added" in mark(body, f=lambda x: 5)[1].replace(
+        "\n", " "
+    )
 
 
 def test_the_number_of_results_is_said():
@@ -72,9 +74,7 @@ def test_nan_is_a_value():
 
 
 def test_a_place_in_a_large_tensor_is_found_beside_nan():
-    body = (
-        "@task(2)\ndef right():\n    x = torch.full((5, 5), torch.nan)\n    x[3, 1] = 2\n    task.equal(f(x), x)"
-    )
+    body = "@task(2)\ndef right():\n    x = torch.full((5, 5), torch.nan)\n    x[3, 1] = 2\n    task.equal(f(x), x)"
 
     def off(x):
         return x.masked_fill(x == 2, 7)
@@ -166,7 +166,9 @@ def test_values_are_short_and_readable():
     assert show(torch.ones(5, 5)) == "tensor of shape (5, 5)"
     assert show(nn.Linear(1, 1)) == "Linear(…)"
     assert show(torch.tensor([True])) == "[True]"
-    assert reading("formulas/linear_regression#inverse-prediction").startswith("chapter “Linear regression”")
+    assert reading("formulas/linear_regression#inverse-prediction").startswith(
+        "chapter “Linear regression”"
+    )
 
 
 def test_shares_that_do_not_add_up_are_no_mark(monkeypatch):

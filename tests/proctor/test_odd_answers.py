@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from proctor import answers, trial
 
+from proctor import answers, trial
 from tests.proctor.support import assignment, marked
 
 ODD = answers.every(assignment("small"), Path(__file__).with_name("odd_answers.py"))

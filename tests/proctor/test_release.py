@@ -5,10 +5,10 @@ import shutil
 
 import nbformat
 import pytest
+
 from proctor import release, trial
 from proctor.__main__ import main
 from proctor.grade import Class
-
 from tests.proctor.support import EXERCISES, OWN, ROOT, TEXTS, assignment, exercise
 
 each = pytest.mark.parametrize("name", TEXTS)
@@ -20,7 +20,10 @@ def home(name, small_course):
 
 def cells(name, small_course):
     path = release.release_path(home(name, small_course), name)
-    return {c.metadata.get("nbgrader", {}).get("grade_id", c.id): c for c in nbformat.read(path, 4).cells}
+    return {
+        c.metadata.get("nbgrader", {}).get("grade_id", c.id): c
+        for c in nbformat.read(path, 4).cells
+    }
 
 
 @pytest.mark.parametrize(("name", "key"), EXERCISES, ids=[f"{n}-{k}" for n, k in EXERCISES])
@@ -39,7 +42,9 @@ def test_nothing_leaks(name, small_course):
     assert not any(cell.get("outputs") for cell in found)
     assert text.count("raise NotImplementedError") >= len(assignment(name).exercises) - 1
     folder = release.release_path(home(name, small_course), name).parent
-    assert [p.name for p in folder.iterdir() if p.suffix != ".ipynb_checkpoints"] == [f"{name}.ipynb"]
+    assert [p.name for p in folder.iterdir() if p.suffix != ".ipynb_checkpoints"] == [
+        f"{name}.ipynb"
+    ]
 
 
 def test_nothing_is_out_of_step():
@@ -68,18 +73,46 @@ def edit(path, old, new):
 
 
 BROKEN = {
-    "the text was edited": (lambda c: edit(c / "solutions/small/small.py", "energy", "force"), "source differ"),
-    "the notebook was edited": (lambda c: edit(c / "solutions/small/small.ipynb", "energy", "force"), "differ"),
-    "the release was edited": (lambda c: edit(c / "exercises/small/small.ipynb", "energy", "force"), "never edited"),
+    "the text was edited": (
+        lambda c: edit(c / "solutions/small/small.py", "energy", "force"),
+        "source differ",
+    ),
+    "the notebook was edited": (
+        lambda c: edit(c / "solutions/small/small.ipynb", "energy", "force"),
+        "differ",
+    ),
+    "the release was edited": (
+        lambda c: edit(c / "exercises/small/small.ipynb", "energy", "force"),
+        "never edited",
+    ),
     "a stub that gets points": (
-        lambda c: edit(c / "exercises/small/small.ipynb", "raise NotImplementedError", "return F.avg_pool2d(x, size)"), "never edited"),
+        lambda c: edit(
+            c / "exercises/small/small.ipynb",
+            "raise NotImplementedError",
+            "return F.avg_pool2d(x, size)",
+        ),
+        "never edited",
+    ),
     "the release is gone": (lambda c: (c / "exercises/small/small.ipynb").unlink(), "missing"),
     "the notebook is gone": (lambda c: (c / "solutions/small/small.ipynb").unlink(), "missing"),
-    "the notebook is broken": (lambda c: (c / "solutions/small/small.ipynb").write_text("{"), "cannot be read"),
-    "the source was released": (lambda c: shutil.copy(c / "solutions/small/small.py", c / "exercises/small"), "nothing but the notebook"),
+    "the notebook is broken": (
+        lambda c: (c / "solutions/small/small.ipynb").write_text("{"),
+        "cannot be read",
+    ),
+    "the source was released": (
+        lambda c: shutil.copy(c / "solutions/small/small.py", c / "exercises/small"),
+        "nothing but the notebook",
+    ),
     "a release without source": (lambda c: (c / "exercises/other").mkdir(), "no such assignment"),
-    "a cell was added": (lambda c: edit(c / "solutions/small/small.py", "# %% [markdown]\n# ## 2", "# %%\n1\n\n# %% [markdown]\n# ## 2"), "cells, the text has"),
-}  # fmt: skip
+    "a cell was added": (
+        lambda c: edit(
+            c / "solutions/small/small.py",
+            "# %% [markdown]\n# ## 2",
+            "# %%\n1\n\n# %% [markdown]\n# ## 2",
+        ),
+        "cells, the text has",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -1,7 +1,7 @@
-"""The seam for an engine that keeps students' code in another process: the graded cells run unchanged on remote functions.
+"""The seam for an engine that keeps students' code in another process: graded cells run unchanged on remote functions.
 
-Calls cross as data, changed arguments come back, and `tidy` runs on this side. `gradient` needs autograd to cross, so here it
-is sent as a whole.
+Calls cross as data, changed arguments come back, and `tidy` runs on this side. `gradient` needs autograd to
+cross, so here it is sent as a whole.
 """
 
 import os
@@ -9,10 +9,10 @@ import pickle
 
 import pytest
 import torch
+
 from proctor import trial
 from proctor.marking import Task, conduct
 from proctor.marking.student import Student
-
 from tests.proctor.support import TEXTS, every_answer, exercise
 
 ANSWERS = [
@@ -56,7 +56,14 @@ class Remote:
                     said = True, (world[name](*args, **named), args)
                 text = pickle.dumps(said)
             except BaseException as error:
-                text = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}") if isinstance(error, SystemExit) else error))
+                text = pickle.dumps(
+                    (
+                        False,
+                        RuntimeError(f"{type(error).__name__}: {error}")
+                        if isinstance(error, SystemExit)
+                        else error,
+                    )
+                )
             answers.write(text)
             answers.flush()
 
@@ -97,7 +104,9 @@ def remote_mark(task, code, monkeypatch):
     return trial.graded(task, outputs), trial.said(outputs)
 
 
-@pytest.mark.parametrize(("name", "answer"), ANSWERS, ids=[f"{n}-{a.exercise}: {a.title}" for n, a in ANSWERS])
+@pytest.mark.parametrize(
+    ("name", "answer"), ANSWERS, ids=[f"{n}-{a.exercise}: {a.title}" for n, a in ANSWERS]
+)
 def test_a_remote_function_gets_the_same_points(name, answer, monkeypatch):
     points, text = remote_mark(exercise(name, answer.exercise), answer.code, monkeypatch)
     assert points == answer.points, text

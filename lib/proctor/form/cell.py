@@ -104,9 +104,8 @@ def _form(tree: ast.Module, prefix: str = "") -> Iterator[tuple[int, str]]:
         elif not isinstance(node, (ast.Import, ast.ImportFrom)):
             yield (
                 node.lineno,
-                (
-                    f"{prefix}this bypasses the helper: a graded cell is imports, `task = Task(…)`, functions, `task.mark()`"
-                ),
+                f"{prefix}this bypasses the helper: "
+                "a graded cell is imports, `task = Task(…)`, functions, `task.mark()`",
             )
     if tasks != 1 or not imports:
         yield 1, f"{prefix}a graded cell imports Task from proctor.marking and makes one `task`"

@@ -43,7 +43,7 @@ class Comparisons:
 
     def named(self, came: Tensor, known: Iterable[tuple[str, object]], tolerance: float) -> str:
         """What the misconceptions say whose value came: the nearest, or all that are equally near."""
-        gaps = {}
+        gaps: dict[str, float] = {}
         for key, given in known:
             with contextlib.suppress(Exception):
                 value = given() if callable(given) else given
@@ -111,8 +111,9 @@ class Comparisons:
             made = values.tensor(value) if parts else None
         except (TypeError, ValueError, RuntimeError):
             return value
-        fits = made is not None and made.ndim and len(made) > max(parts)
-        return made[list(parts)] if fits else value
+        if made is None or not made.ndim or len(made) <= max(parts):
+            return value
+        return made[list(parts)]
 
     def at_least(
         self,

@@ -54,8 +54,10 @@ class at_most:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.before)
             sys.setrecursionlimit(self.depth)
-        if self.rang and kind is not KeyboardInterrupt:
+        self.springs.clear()  # those left in dead frames must not load again
+        if self.rang:
             sys.settrace(self.tracing)
+        if self.rang and kind is not KeyboardInterrupt:
             raise OutOfTime  # also where the code made another error of it, or an answer
 
     def guards(self, frame: FrameType | None) -> bool:

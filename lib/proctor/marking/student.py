@@ -17,6 +17,7 @@ class Student:
         self.name, self.task, self.raw = name, task, task.before.get(name)
 
     def __call__(self, *args: object, **named: object) -> Any:
+        """Call the function on copies, and remember the call for the message."""
         self.task.call = functools.partial(self.described, args, named)
         return self.run(*conduct.copied(args), **conduct.copied(named))
 

@@ -51,7 +51,8 @@ class Task(Comparisons):
         self.checks: dict[str, Check] = {}
         self.sentences = misconceptions or {}
         self.mistaken: dict[str, dict[str, Callable]] = {name: {} for name in names}
-        self.stream, self.call = torch.Generator(), str
+        self.stream = torch.Generator()
+        self.call: Callable[[], str] = str  # the last call of the student's function, in words
 
     def __call__(self, share: float, *, needs: str = "", seconds: float = 2.0) -> Callable:
         """Register a check worth `share` points, which count only if the check `needs` passes."""

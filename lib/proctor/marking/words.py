@@ -92,7 +92,7 @@ def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -
     """What came, what was expected, where and why, in a student's words."""
     likely = check.run.__doc__ or ""
     if isinstance(error, Wrong):
-        return error.lines | {"likely": error.lines["likely"] or likely}
+        return {**error.lines, "likely": error.lines["likely"] or likely}
     if out_of_time:
         return {"got": out_of_time, "likely": "a loop that never ends, or far too much work"}
     lines: dict[str, object] = {"got": f"{type(error).__name__}: {error}".splitlines()[0]}
@@ -127,7 +127,10 @@ def report(
     """The lines that the student reads; points only where the hidden tests are here (`whole`)."""
     title = f"{BOLD}{names[0]}: "
     if untouched:
-        yield f"{title}not attempted yet.{PLAIN} Replace `raise NotImplementedError` by your code, run its cell, then this one."
+        yield (
+            f"{title}not attempted yet.{PLAIN} Replace `raise NotImplementedError` by your code, "
+            "run its cell, then this one."
+        )
         return
     score = sum(check.share for check in checks if check.name not in failed)
     worth = f"{round(score, 2):g} of {points:g} points"
