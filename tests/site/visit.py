@@ -1,14 +1,15 @@
 """Open a page as a reader would, and note what it asks for and what it complains of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, WebSocket
 
 HERE = Path(__file__).parent
+BLANK = "_static/favicon.svg"  # where a tab waits; of the same origin, so that its memory can be emptied
 DESK, PHONE = (1440, 900), (375, 812)
 
 
@@ -36,20 +37,42 @@ class Visit:
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.trouble.append(message.text)
 
-    def listen(self, page: Page) -> None:
-        page.on("request", self.request)
-        page.on("response", self.response)
-        page.on("console", self.message)
-        page.on("pageerror", lambda error: self.trouble.append(error.message))
-        page.on("websocket", lambda socket: self.foreign.append(socket.url))
+    def exception(self, error: Error) -> None:
+        self.trouble.append(error.message)
+
+    def socket(self, socket: WebSocket) -> None:
+        self.foreign.append(socket.url)
+
+    def listeners(self) -> dict[str, Callable]:
+        return {
+            "request": self.request,
+            "response": self.response,
+            "console": self.message,
+            "pageerror": self.exception,
+            "websocket": self.socket,
+        }
 
 
 @dataclass
 class Visitor:
-    """Whoever opens pages of one site in one browser."""
+    """Whoever opens pages of one site in one browser, one after the other.
+
+    All visits share one tab: a new one costs four times what a small page does.
+    """
 
     browser: Browser
     base: str
+    tabs: dict[bool, Page] = field(default_factory=dict)
+
+    def tab(self, scripts: bool) -> Page:
+        """The tab, with or without scripts; it fetches everything anew each time."""
+        if scripts not in self.tabs:
+            context = self.browser.new_context(java_script_enabled=scripts)
+            page = self.tabs[scripts] = context.new_page()
+            context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+            if scripts:
+                page.add_init_script(path=HERE / "proof.js")
+        return self.tabs[scripts]
 
     @contextmanager
     def open(
@@ -59,22 +82,20 @@ class Visitor:
         scheme: Literal["light", "dark"] = "light",
         scripts: bool = True,
     ) -> Iterator[tuple[Page, Visit]]:
-        """A page, loaded and at rest, with cold caches and no memory."""
-        width, height = size
-        context = self.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            java_script_enabled=scripts,
-        )
-        visit = Visit(self.base)
+        """A page, loaded and at rest, in a browser that remembers nothing."""
+        page, visit = self.tab(scripts), Visit(self.base)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(media="screen", color_scheme=scheme, reduced_motion="no-preference")
+        heard: dict[Any, Callable] = visit.listeners()
+        for event, listener in heard.items():
+            page.on(event, listener)
         try:
-            page = context.new_page()
-            visit.listen(page)
-            if scripts:
-                page.add_init_script(path=HERE / "proof.js")
             page.goto(self.base + at)
             if scripts:
                 page.evaluate("proof.settle()")
             yield page, visit
         finally:
-            context.close()
+            for event, listener in heard.items():
+                page.remove_listener(event, listener)
+            page.goto(self.base + BLANK)
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
