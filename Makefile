@@ -1,6 +1,9 @@
 # Every target sets itself up. `only=part/slug` narrows serve, test and bench to one chapter.
 PYTHON ?= python3
-SETUP = $(PYTHON) lib/press/install.py
+# The set-up runs in the Python outside; everything after it in the environment that it made.
+OUTSIDE := $(PATH)
+SETUP = PATH="$(OUTSIDE)" $(PYTHON) lib/press/install.py
+assignment ?= linear_regression
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -30,9 +33,15 @@ lab:  ## JupyterLab with your copies of the assignments in work/   [fresh=assign
 	@$(SETUP)
 	@press lab --fresh "$(fresh)" --port "$(or $(port),8888)"
 
-grade:  ## a class of submissions: collect, autograde, feedback, marks   [assignment= class=folder]
+grade:  ## a class: collect, autograde, feedback, marks; without class=, a small sample   [assignment= class=folder]
 	@$(SETUP)
-	@proctor grade "$(assignment)" --folder "$(class)"
+ifdef class
+	@proctor grade "$(assignment)" --class "$(class)"
+else
+	@rm -rf _grading/sample
+	@proctor sample "$(assignment)" _grading/sample
+	@proctor grade "$(assignment)" --class _grading/sample
+endif
 
 new:  ## lay out a draft with all its homes   [chapter=part/slug]
 	@$(SETUP) test
