@@ -193,3 +193,15 @@ def test_a_task_is_all_that_a_cell_imports():
 
     assert proctor.marking.__all__ == ["Task"]
     assert Task.__module__ == "proctor.marking.task"
+
+
+def test_after_one_endless_loop_the_next_checks_wait_less():
+    body = "@task(1, seconds=0.4)\ndef one():\n    f()\n@task(1, seconds=0.4)\ndef two():\n    f()"
+
+    def f():
+        while True:
+            pass
+
+    _, text = mark(body, f=f)
+    assert "no answer within 0.4 s" in text
+    assert "no answer within 0.1 s" in text
