@@ -23,6 +23,13 @@ from proctor.submissions import Submission, find
 
 HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS\n?")
 
+TAG = re.compile(r"<(?=[A-Za-z/!?])(?!/?(?:details|summary)>)")
+
+
+def harmless(markdown: str) -> str:
+    """A student's text without its HTML, which would run in the browser of whoever reads it."""
+    return TAG.sub("&lt;", markdown)
+
 
 @dataclass
 class Row:
@@ -133,7 +140,8 @@ class Class:
             return
         nb = nbformat.read(source, as_version=4)
         for cell in nb.cells:
-            cell.source = HIDDEN.sub("", cell.source)
+            text = cell.cell_type == "markdown"
+            cell.source = harmless(cell.source) if text else HIDDEN.sub("", cell.source)
         if one.reason:
             words = f"**This notebook is not yours.** Your file could not be graded: {row.note}."
             nb.cells.insert(0, nbformat.v4.new_markdown_cell(words))

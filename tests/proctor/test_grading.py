@@ -139,6 +139,13 @@ def test_feedback_teaches_and_keeps_the_hidden_tests(graded):
     assert 'class="nf">padding_counts' not in broken  # the function, not its key
 
 
+def test_nothing_of_a_student_runs_in_the_browser_that_reads_the_feedback(graded):
+    *_, course = graded
+    page = (course / "_grading/feedback/ivy-stderr/small/small.html").read_text()
+    assert page.count("&lt;script") >= 2  # both are there, as text
+    assert "<script>alert" not in page
+
+
 def test_a_class_that_cannot_be_collected_is_refused_in_one_line(
     course, tmp_path, monkeypatch, capsys
 ):
