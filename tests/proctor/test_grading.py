@@ -81,6 +81,9 @@ def graded(small_course, tmp_path_factory):
             nbformat.read(release, 4),
             {"rms_pool": answer.code, "rms_pool-check": "5.0  # tampered"},
         )
+        nb.cells.append(nbformat.v4.new_markdown_cell("<script>alert('text')</script> 1 < 2"))
+        shows = "from IPython.display import HTML\nHTML(\"<script>alert('shown')</script>\")"
+        nb.cells.append(nbformat.v4.new_code_cell(shows))
         (folder / "handed_in" / f"{student}.ipynb").write_text(nbformat.writes(nb))
         deserved[student] = {"rms_pool": answer.points}
     nb = nbformat.read(release, 4)
