@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from press.ledger import Ledger, chapter_of_test  # noqa: E402
-from tests.fake_accelerator import FakeAccelerator, register  # noqa: E402
+from tests.fake_accelerator import NAME, FakeAccelerator  # noqa: E402
+from tests.on_device import accelerator  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,8 +27,18 @@ def pytest_configure(config: pytest.Config) -> None:
     torch.set_num_threads(1)
     settings.register_profile("house", deadline=None, derandomize=True)
     settings.load_profile("house")
-    register()  # a backward before it would leave autograd without the device
+    config.addinivalue_line("markers", "device: runs on the pretended device, or on a real one")
+    torch.backends.cudnn.allow_tf32 = False  # ten bits of a float32 are not what is compared
+    accelerator()  # registers it: a backward before would leave autograd without the device
     config.pluginmanager.register(Ledger(config), "ledger")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the device: `press test-gpu` runs it on a real one."""
+    for item in items:
+        if "fake_device" in getattr(item, "fixturenames", ()):
+            item.add_marker("device")
 
 
 @pytest.fixture
@@ -45,9 +57,12 @@ def as_a_user() -> Iterator[None]:
 
 @pytest.fixture
 def fake_device() -> Iterator[torch.device]:
-    """A device with real values on which hidden CPU tensors are errors, for one test."""
-    with FakeAccelerator():
-        yield register()
+    """A device on which hidden CPU tensors are errors, for one test.
+
+    The pretended one, with real values; where `ETUDE_DEVICE` names an accelerator, that one.
+    """
+    with FakeAccelerator() if accelerator().type == NAME else nullcontext():
+        yield accelerator()
 
 
 @pytest.fixture(scope="session")
