@@ -6,13 +6,12 @@ The score is what nbgrader's own rule reads from the cell's output. A fork is no
 import ast
 import contextlib
 import functools
-import importlib
 import json
 import linecache
 import os
 import re
-import select
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ import torch
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
-from proctor import answers
+from proctor import answers, forks
 from proctor.answers import Answer
 from proctor.assignment import Assignment
 from proctor.exercise import Exercise
@@ -96,44 +95,43 @@ def said(outputs: list[NotebookNode]) -> str:
     return re.sub(r"\033\[\d+m", "", text)
 
 
-def _inside(exercise: Exercise, code: str, seeds: list[str]) -> list[tuple[float, str]]:
-    """The student's cells, then the graded cell once for every seed: it leaves no trace."""
+def run_answer(
+    line: socket.socket, before: list[str], code: str, check: str, seeds: list[str]
+) -> None:
+    """In a fork: the student's cells, then the graded cell once for every seed: it leaves no trace."""
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+    os.environ["NBGRADER_EXECUTION"] = "autograde"
     torch.set_num_threads(1)
     world: dict[str, Any] = {"__name__": "__main__"}
-    for source in (*[cell.source for cell in exercise.before], code):
+    for source in (*before, code):
         run_cell(source, world, "the student's cell")
-    results = []
+    outputs = []
     for seed in seeds:
         os.environ["MARKING_SEED"] = seed
-        check = exercise.check.source if exercise.check else ""
-        outputs = run_cell(check, world, "the graded cell")
-        results.append((graded(exercise, outputs), said(outputs)))
-    return results
+        outputs.append(run_cell(check, world, "the graded cell"))
+    line.sendall(json.dumps(outputs).encode())
 
 
 def mark_often(
     exercise: Exercise, code: str, seeds: list[str], patience: float = 60
 ) -> list[tuple[float, str]]:
     """The points of one answer and the message it gets, for every seed, in a fork."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            sys.stdout, sys.stderr = (
-                open(1, "w", closefd=False),
-                open(2, "w", closefd=False),
-            )
-            os.environ["NBGRADER_EXECUTION"] = "autograde"
-            os.write(writing, json.dumps(_inside(exercise, code, seeds)).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    if not select.select([reading], [], [], patience)[0]:  # nbgrader's cell limit
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(reading) as pipe:
-        came = pipe.read()
-    os.waitpid(child, 0)
-    died = (0.0, "the process died or was ended")
-    return [(points, text) for points, text in json.loads(came)] if came else [died] * len(seeds)
+    if exercise.check is None:
+        raise ValueError(f"{exercise.name} is graded by hand")
+    before = [cell.source for cell in exercise.before]
+    pid, line = forks.shared("proctor.trial").fork(
+        "proctor.trial:run_answer",
+        before=before, code=code, check=exercise.check.source, seeds=seeds,
+    )  # fmt: skip
+    line.settimeout(patience)  # nbgrader's cell limit
+    with line, contextlib.suppress(TimeoutError):
+        came = b"".join(iter(lambda: line.recv(1 << 20), b""))
+        if came:
+            every = [[NotebookNode(output) for output in outputs] for outputs in json.loads(came)]
+            return [(graded(exercise, outputs), said(outputs)) for outputs in every]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return [(0.0, "the process died or was ended")] * len(seeds)
 
 
 def mark(exercise: Exercise, code: str, seed: str = "0") -> tuple[float, str]:
@@ -149,18 +147,17 @@ def faults(answer: Answer, points: float, text: str) -> list[str]:
 
 
 def warm(assignment: Assignment) -> None:
-    """Import here what the cells import, so that no fork pays for it."""
+    """Import in the server of the forks what the cells import, so that no fork pays for it."""
     cells = [
         cell.source
         for exercise in assignment.exercises
         for cell in (*exercise.before, exercise.check)
         if cell
     ]
-    for node in (node for source in cells for node in ast.walk(ast.parse(source))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        for name in [node.module or ""] if isinstance(node, ast.ImportFrom) else names:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
+    nodes = [node for source in cells for node in ast.walk(ast.parse(source))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    forks.shared("proctor.trial").warm(sorted(names))
 
 
 def trial(assignment: Assignment, verbose: bool = False, path: Path | None = None) -> int:

@@ -4,8 +4,16 @@ import shutil
 
 import pytest
 
+from proctor import trial
 from proctor.release import build
-from tests.proctor.support import ROOT, SMALL
+from tests.proctor.support import ROOT, SMALL, TEXTS, assignment
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm():
+    """Forks find the imports of every assignment done."""
+    for name in TEXTS:
+        trial.warm(assignment(name))
 
 
 @pytest.fixture(scope="session")

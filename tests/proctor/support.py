@@ -17,10 +17,8 @@ OWN = [path.stem for path in sources(ROOT)]
 
 @functools.cache
 def assignment(name: str) -> Assignment:
-    """An assignment; forks find its imports done."""
-    made = read(TEXTS[name])
-    trial.warm(made)
-    return made
+    """An assignment, read once."""
+    return read(TEXTS[name])
 
 
 @functools.cache

@@ -4,13 +4,12 @@ Calls cross as data, changed arguments come back, and `tidy` runs on this side. 
 cross, so here it is sent as a whole.
 """
 
-import os
 import pickle
 
 import pytest
 import torch
 
-from proctor import trial
+from proctor import forks, trial
 from proctor.marking import Task, conduct
 from proctor.marking.student import Student
 from tests.proctor.support import TEXTS, every_answer, exercise
@@ -27,45 +26,11 @@ class Remote:
     """A function that lives in a child process."""
 
     def __init__(self, before, code, names):
-        (ours_in, theirs_out), (theirs_in, ours_out) = os.pipe(), os.pipe()
-        if (child := os.fork()) == 0:
-            os.close(ours_in), os.close(ours_out)
-            self.serve(before, code, os.fdopen(theirs_in, "rb"), os.fdopen(theirs_out, "wb"))
-            os._exit(0)
-        os.close(theirs_in), os.close(theirs_out)
-        self.child = child
-        self.questions, self.answers = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
+        server = forks.shared("proctor.trial")
+        _, line = server.fork("tests.proctor.remote:serve", before=before, code=code)
+        self.questions, self.answers = line.makefile("wb"), line.makefile("rb")
+        line.close()
         self.there = self.ask("names", "", (names,))
-
-    def serve(self, before, code, questions, answers):
-        torch.set_num_threads(1)
-        world = {"__name__": "__main__"}
-        for source in (*before, code):
-            trial.run_cell(source, world, "the student's cell")
-        while True:
-            try:
-                verb, name, args, named = pickle.load(questions)
-            except EOFError:
-                return
-            try:
-                if verb == "names":
-                    said = True, [one for one in args[0] if callable(world.get(one))]
-                elif verb == "gradient":
-                    said = True, conduct.gradient(world[name], *args)
-                else:
-                    said = True, (world[name](*args, **named), args)
-                text = pickle.dumps(said)
-            except BaseException as error:
-                text = pickle.dumps(
-                    (
-                        False,
-                        RuntimeError(f"{type(error).__name__}: {error}")
-                        if isinstance(error, SystemExit)
-                        else error,
-                    )
-                )
-            answers.write(text)
-            answers.flush()
 
     def ask(self, verb, name, args=(), named=None):
         pickle.dump((verb, name, args, named or {}), self.questions)
@@ -87,8 +52,8 @@ class Remote:
         return call
 
     def end(self):
-        self.questions.close(), self.answers.close()
-        os.waitpid(self.child, 0)
+        self.questions.close()
+        self.answers.close()
 
 
 def remote_mark(task, code, monkeypatch):
