@@ -179,7 +179,7 @@ def test_it_answers_arrays_with_what_it_learned_on_the_device(kind, fake_device)
     for ours, theirs in zip(verbs(there), verbs(kind().fit(X, y)), strict=True):
         assert isinstance(ours(X.numpy()), np.ndarray)
         np.testing.assert_allclose(ours(X.numpy()), theirs(X).numpy())
-    with pytest.raises(ValueError, match="X is on cpu, expected fakegpu:0, where fit was"):
+    with pytest.raises(ValueError, match=f"X is on cpu, expected {fake_device}, where fit was"):
         verbs(there)[0](X)
 
 

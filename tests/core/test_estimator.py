@@ -169,7 +169,7 @@ def test_labels_of_the_device_stay_there(fake_device):
     assert model.predict(X.to(fake_device)).device == fake_device
     assert isinstance(model.predict(X.numpy()), np.ndarray)
     assert model.score(X.to(fake_device), THREE.to(fake_device) + 5) > 0.8
-    with pytest.raises(ValueError, match="y is on cpu, expected fakegpu:0"):
+    with pytest.raises(ValueError, match=f"y is on cpu, expected {fake_device}"):
         Normal().fit(X.to(fake_device), THREE)
 
 

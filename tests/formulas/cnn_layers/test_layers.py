@@ -11,10 +11,7 @@ from etude.formulas.cnn_layers.convolution import conv2d
 from etude.formulas.cnn_layers.layers import Conv2d, ExpectationPool, Linear, through
 from etude.formulas.cnn_layers.pooling import l2_pool2d, max_pool2d
 from etude.formulas.cnn_layers.reductions import expectation, maximum
-from tests.fake_accelerator import register
 from tests.on_device import agrees_on_device
-
-register()  # before the first backward of the process: autograd counts the devices once
 
 CONVOLUTIONS = {
     "plain": ((3, 4, 3), {}),
