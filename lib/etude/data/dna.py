@@ -25,7 +25,8 @@ CARD = Card(
     cautions=(
         "A real genome is not uniform, neighbors depend on each other, and proteins bind several "
         "motifs or either strand. Here the likelihood is known exactly, and that is the point.",
-        "The motif is weak on purpose: even who knows the matrix cannot tell all strands apart.",
+        "The motif is weak on purpose: even one who knows the matrix cannot tell all strands "
+        "apart.",
     ),
 )
 
