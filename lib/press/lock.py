@@ -1,5 +1,6 @@
 """Write requirements.lock from the environment, without local versions, paths or hosts."""
 
+import sysconfig
 from importlib.metadata import distributions
 
 from packaging.utils import canonicalize_name
@@ -12,7 +13,9 @@ OURS = {"etude", "pip", "setuptools", "wheel"}
 
 def installed() -> dict[str, str]:
     """Name and public version of every installed package, but ours and pip's own."""
-    found = {canonicalize_name(d.name): d.version.partition("+")[0] for d in distributions()}
+    here = [sysconfig.get_path("purelib")]  # and not what a package carries inside itself
+    every = distributions(path=here)
+    found = {canonicalize_name(d.name): d.version.partition("+")[0] for d in every}
     return {name: found[name] for name in sorted(found) if name not in OURS}
 
 

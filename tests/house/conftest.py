@@ -22,6 +22,7 @@ class Copy:
             if (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
         """Run Python on the copy's own packages."""

@@ -38,7 +38,6 @@ def test_a_chapter_is_renamed_everywhere_and_back(house):
         done = house.run("-m", "press", "rename", "--chapter", before, "--to", after)
         assert done.returncode == 0, done.stderr
 
-    house.run("-c", "import subprocess; subprocess.run(['git', 'init', '-q'])")
     page = (house.root / "book/formulas/linear_regression.md").read_text()
     other = "formulas/least_squares_lines"
     rename(NAME, other)
