@@ -21,9 +21,9 @@ CARD = Card(
         "size": "(rows,), the work in it, in hours of one painter",
     },
     made_by="this course, after the example of the source overview. Designed jobs: 40 hours of "
-    "work shared by 1 to 12 painters, 8 % noise, and half an hour to set up. Confounded jobs: "
+    "work shared by 1 to 12 painters, 8% noise, and half an hour to set up. Confounded jobs: "
     "houses of 10 to 100 hours of work get about one painter for each ten hours; a crew of n "
-    "paints n⁰·⁶ times as fast as one, with 10 % noise",
+    "paints n⁰·⁶ times as fast as one, with 10% noise",
     cautions=(
         "The laws are simple inventions. Real crews wait for paint to dry.",
         "The noise multiplies the hours, so its size in hours is not constant: the equal variance "
