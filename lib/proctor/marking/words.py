@@ -90,9 +90,9 @@ def reading(address: str) -> str:
 
 def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -> dict[str, object]:
     """What came, what was expected, where and why, in a student's words."""
-    likely = check.run.__doc__ or ""
+    rule = {"rule": check.run.__doc__ or ""}  # no cause, but what holds here
     if isinstance(error, Wrong):
-        return {**error.lines, "likely": error.lines["likely"] or likely}
+        return error.lines if error.lines["likely"] else error.lines | rule
     if out_of_time:
         return {"got": out_of_time, "likely": "a loop that never ends, or far too much work"}
     lines: dict[str, object] = {"got": f"{type(error).__name__}: {error}".splitlines()[0]}
@@ -103,11 +103,11 @@ def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -
         if frame.f_globals is world and frame.f_code.co_filename != ours
     ]
     if not steps:
-        apart = isinstance(error, (TypeError, ValueError, IndexError)) and "argument" not in str(
-            error
-        )
+        if isinstance(error, TypeError) and "argument" in str(error):
+            return lines | {"likely": "the function does not take the arguments of the stub"}
         form = "what came has another form than the task asks for: how many results, which shape?"
-        return lines | {"likely": form if apart else likely}
+        apart = isinstance(error, (TypeError, ValueError, IndexError))
+        return lines | ({"likely": form} if apart else rule)
     file, number = steps[-1]
     where = f"line {number} of your cell: {linecache.getline(file, number).strip()}"
     return lines | {"where": where}
