@@ -43,7 +43,7 @@ def torus_columns(x, size, dilation=1):
 # write: return patches.float()
 
 # %% torus_columns, wrong: rolls the wrong way
-# 0.5 points: so roll by −a
+# 0 points: so roll by −a
 # instead of: x.roll((-a, -b), (2, 3))
 # write: x.roll((a, b), (2, 3))
 
@@ -53,7 +53,7 @@ def torus_columns(x, size, dilation=1):
 # write: dim=1)
 
 # %% torus_columns, wrong: columns modulo the height
-# 0.5 points: columns likewise, modulo the width
+# 0 points: shape (1, 4, 4) | columns likewise, modulo the width
 def torus_columns(x, size, dilation=1):
     side = x.shape[2]
     step = torch.arange(size) * dilation
@@ -229,6 +229,11 @@ def merge_pieces(L, E, V):
     E -= whole[:, None]
     return L.logsumexp(1), whole, (share * (V + E**2)).sum(1)
 
+# %% merge_pieces, wrong: the shares as exp(L_k − L)
+# 2.5 points: take softmax of the L
+# instead of: L.softmax(1)
+# write: (L - L.logsumexp(1, keepdim=True)).exp()
+
 # %% merge_pieces, wrong: float64 always
 # 2.5 points: torch.float64 for an input of torch.float32
 # instead of: share = L.softmax(1)
@@ -288,14 +293,41 @@ def gem_pool_backward(dy, x, p, size):
 # write: dx.reshape(x.shape)
 
 # %% gem_pool_backward, wrong: overflows
-# 3 points: divide each window by its maximum first | inf
+# 3 points: divide each window by its maximum M first
 # instead of: top = windows.amax((-2, -1), keepdim=True)
 # write: top = x.new_ones(1)
+
+# %% gem_pool_backward, wrong: float64 instead of a maximum
+# 3 points: divide each window by its maximum M first
+def gem_pool_backward(dy, x, p, size):
+    dtype = x.dtype
+    dy, x, p = dy.double(), x.double(), p.double()
+    mean = F.avg_pool2d(x**p, size)
+    y = mean ** (1 / p)
+    wide_dy, wide_y = (z.repeat_interleave(size, 2).repeat_interleave(size, 3) for z in (dy, y))
+    dx = wide_dy * (x / wide_y) ** (p - 1) / size**2
+    dp = dy * y * (F.avg_pool2d(x**p * x.log(), size) / (p * mean) - mean.log() / p**2)
+    return dx.to(dtype), dp.sum().to(dtype)
+
+# %% gem_pool_backward, wrong: one maximum for all windows
+# 3 points: an exponent of 300 | not even a float64
+# instead of: windows.amax((-2, -1), keepdim=True)
+# write: x.max()
+
+# %% gem_pool_backward, wrong: does not multiply dp by the maximum
+# 1.5 points: multiply it by that maximum
+# instead of: (dy * y * slope).sum()
+# write: (dy * y / top * slope).sum()
 
 # %% gem_pool_backward, wrong: forgets dy in dp
 # 2 points: `dy` is missing
 # instead of: (dy * y * slope).sum()
 # write: (y * slope).sum()
+
+# %% gem_pool_backward, wrong: dp has an axis
+# 3 points: the number of axes of dp = 1
+# instead of: (dy * y * slope).sum()
+# write: (dy * y * slope).sum()[None]
 
 # %% gem_pool_backward, wrong: dp is a plain number
 # 3 points: a float | numpy and plain numbers
@@ -303,7 +335,7 @@ def gem_pool_backward(dy, x, p, size):
 # write: (dy * y * slope).sum().item()
 
 # %% gem_pool_backward, wrong: a dp for each window
-# 2 points: shape (2, 3, 2, 3, 1, 1)
+# 1.5 points: the number of axes of dp = 6 | shape (2, 3, 2, 3, 1, 1)
 # instead of: (dy * y * slope).sum()
 # write: dy * y * slope
 
@@ -412,7 +444,7 @@ def fold_into_layer(weight, mean, std, size, bias=None):
 # write: scaled.permute(0, 3, 1, 2).flatten(1), (-shift if bias is None else bias - shift).sum()[None]
 
 # %% fold_into_layer, wrong: a weight of shape (outputs, channels, height, width)
-# 1 points: shape (1, 2, 1, 2)
+# 1 points: shape (1, 2, 2, 2)
 # instead of: .flatten(1), -shift
 # write: , -shift
 
@@ -422,6 +454,6 @@ def fold_into_layer(weight, mean, std, size, bias=None):
 # write: .flatten(1).numpy(), -shift
 
 # %% fold_into_layer, wrong: bias first
-# 0 points: shape (1,) | shape (1, 4)
+# 0 points: shape (1,) | shape (1, 8)
 # instead of: return scaled.permute(0, 3, 1, 2).flatten(1), -shift if bias is None else bias - shift
 # write: return (-shift if bias is None else bias - shift), scaled.permute(0, 3, 1, 2).flatten(1)

@@ -9,12 +9,13 @@
 # %% [markdown]
 # # The layers of a CNN: exercises
 #
-# {{total}} points, about two hours and a quarter. They go with the chapter *The layers of a CNN* and follow its order.
+# {{total}} points, about {{minutes}} minutes. They go with the chapter *The layers of a CNN* and follow its order.
 #
 # **How it works.** Replace `raise NotImplementedError` by your code, run that cell, then run the check below it. The check
 # shows what came, what was expected and the likely cause. The same cell, with more tests, gives the points later; each
-# task says what those tests look at, and *tidiness* is the same everywhere: return tensors with the dtype and the device
-# of the input, and leave the arguments as they were. Stuck? Open the hints one by one.
+# task says what those tests look at, and *tidiness* is the same everywhere: leave the arguments as they were, return
+# tensors of the dtype and the device of the input, and cope with an input that is not contiguous.
+# Stuck? Open the hints one by one.
 #
 # Images are tensors of shape (batch, channels, height, width); rows, columns and pixels are counted from 0.
 
@@ -36,7 +37,7 @@ import torch.nn.functional as F
 # the last row comes the first, as often as needed. Within a column: channel first, then $a$, then $b$. Shape:
 # (batch, channels·size², height·width).
 #
-# Example: image $\begin{pmatrix}0&1\\2&3\end{pmatrix}$, size 2, dilation 1: the last column, at pixel 3, is (3, 2, 1, 0).
+# Example: the image with rows (0, 1, 2), (3, 4, 5), size 2, dilation 1: the last column, at pixel 5, is (5, 3, 2, 0).
 #
 # *Tested:* {{tested}}.
 
@@ -48,6 +49,9 @@ import torch.nn.functional as F
 # Five wide, three read in each direction: nine in all.
 #
 # </details>
+
+# %% [markdown]
+# *Your prediction:*
 
 # %% nbgrader={"grade": false, "grade_id": "torus_columns", "locked": false, "schema_version": 3, "solution": true}
 def torus_columns(x: torch.Tensor, size: int, dilation: int = 1) -> torch.Tensor:
@@ -78,11 +82,13 @@ task = Task("torus_columns", points=2.5, read="formulas/cnn_layers#convolution",
 @task(0.5)
 def the_worked_example():
     """Each column is the patch that starts at its pixel; past the border it goes on at the other side."""
-    x = torch.arange(4.0).view(1, 1, 2, 2)
-    right = [[[0.0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]]]
+    x = torch.arange(6.0).view(1, 1, 2, 3)
+    right = [[[0.0, 1, 2, 3, 4, 5], [1, 2, 0, 4, 5, 3], [3, 4, 5, 0, 1, 2], [4, 5, 3, 1, 2, 0]]]
     task.equal(torus_columns(x, 2), right, {
-        "zeros_outside": [[[0.0, 1, 2, 3], [1, 0, 3, 0], [2, 3, 0, 0], [3, 0, 0, 0]]],
-        "transposed": [[[0.0, 1, 2, 3], [2, 3, 0, 1], [1, 0, 3, 2], [3, 2, 1, 0]]]})
+        "zeros_outside": [[[0.0, 1, 2, 3, 4, 5], [1, 2, 0, 4, 5, 0], [3, 4, 5, 0, 0, 0], [4, 5, 0, 0, 0, 0]]],
+        "mirrored": [[[0.0, 1, 2, 3, 4, 5], [2, 0, 1, 5, 3, 4], [3, 4, 5, 0, 1, 2], [5, 3, 4, 2, 0, 1]]],
+        "transposed": [[[0.0, 1, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2], [1, 2, 0, 4, 5, 3], [4, 5, 3, 1, 2, 0]]],
+        "product_transposed": torch.tensor(right).mT})
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
@@ -104,7 +110,7 @@ def zeros_outside(x, size, dilation=1):
     return F.unfold(F.pad(x.double(), [0, dilation * (size - 1)] * 2), size, dilation)
 
 
-@task.misconception(0.5)
+@task.misconception(0)
 def mirrored(x, size, dilation=1):
     return patches(x, size, dilation, sign=-1).flatten(1, 3)
 
@@ -124,7 +130,7 @@ def channel_last(x, size, dilation=1):
     return patches(x, size, dilation).permute(0, 2, 3, 1, 4).flatten(1, 3)
 
 
-@task.misconception(0.5)
+@task.misconception(0)
 def product_transposed(x, size, dilation=1):
     return expected(x, size, dilation).mT
 
@@ -185,8 +191,9 @@ task.mark()
 #
 # ●●○○○ · 20 minutes · {{points}}
 #
-# *Why it matters:* detectors pool over boxes of any size. With one table of sums a box of a million pixels costs four look-ups; the
-# first fast face detector was built on it.
+# *Why it matters:* detectors pool over boxes of any size. A summed-area table holds, for every corner of the pixel grid, the
+# sum of all pixels above and to the left. With one, a box of a million pixels costs four look-ups; the first fast face
+# detector was built on it.
 #
 # **Task.** Return the sum of the pixels in every box, shape (batch, channels, boxes). A row of `boxes` (integers) is top,
 # left, bottom, right; as in a slice, top and left are inside, bottom and right just outside. The part of a box that lies
@@ -199,14 +206,16 @@ task.mark()
 # *Tested:* {{tested}}.
 
 # %% [markdown]
-# **Predict first.** The table holds, for every corner, the sum of all pixels above and to the left. An image has 480 × 640
-# pixels: what is the table's size, if a box may begin at row 0?
+# **Predict first.** An image has 480 × 640 pixels: what is the table's size, if a box may begin at row 0?
 #
 # <details><summary>Answer</summary>
 #
 # 481 × 641: there is one more line between rows than there are rows, if the two outer edges count.
 #
 # </details>
+
+# %% [markdown]
+# *Your prediction:*
 
 # %% nbgrader={"grade": false, "grade_id": "box_sums", "locked": false, "schema_version": 3, "solution": true}
 def box_sums(x: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
@@ -368,7 +377,7 @@ task.mark()
 # networks rely on it.
 #
 # **Task.** Return the *root mean square* of every window: square, average, take the root. `size` is the window's side,
-# `stride` its step (`None` means `size`); windows that stick out are left out. `padding`, at most half of `size`, puts so many
+# `stride` its step (`None` means `size`); windows that stick out of the padded image are left out. `padding`, at most half of `size`, puts so many
 # rows and columns around the image, but what is padded is no pixel: it counts neither in the sum nor in the number. A black window
 # gives exactly 0, and its gradient is 0.
 #
@@ -384,6 +393,9 @@ task.mark()
 # 1. The mean of the one real pixel is 1. Dividing by 4 would darken the border: 0.5.
 #
 # </details>
+
+# %% [markdown]
+# *Your prediction:*
 
 # %% nbgrader={"grade": false, "grade_id": "rms_pool", "locked": false, "schema_version": 3, "solution": true}
 def rms_pool(x: torch.Tensor, size: int, stride: int | None = None, padding: int = 0) -> torch.Tensor:
@@ -411,6 +423,7 @@ task = Task("rms_pool", points=3, read="formulas/cnn_layers#pooling", misconcept
     "no_root": "this is the mean of the squares: the root is missing",
     "plain_mean": "this is the plain mean: square the pixels first",
     "stride_ignored": "the stride is ignored: windows start every `stride` pixels, not every `size`",
+    "stride_one": "without a stride the windows overlap: `None` means that they stand side by side",
     "padding_counts": "the border is too dark, because padded cells were counted: divide by the number of real pixels",
     "padding_ignored": "the padding was not added",
     "infinite_slope": "`sqrt` met a 0: its slope there is infinite, and infinity times 0 is nan",
@@ -456,6 +469,11 @@ def plain_mean(x, size, stride=None, padding=0):
 @task.misconception(0.5)
 def stride_ignored(x, size, stride=None, padding=0):
     return root(mean_square(x, size, size, padding))
+
+
+@task.misconception(0.5)
+def stride_one(x, size, stride=None, padding=0):
+    return root(mean_square(x, size, stride or 1, padding))
 
 
 @task.misconception(2.5)
@@ -565,6 +583,9 @@ task.mark()
 #
 # </details>
 
+# %% [markdown]
+# *Your prediction:*
+
 # %% nbgrader={"grade": false, "grade_id": "merge_pieces", "locked": false, "schema_version": 3, "solution": true}
 def merge_pieces(
     L: torch.Tensor, E: torch.Tensor, V: torch.Tensor
@@ -589,6 +610,8 @@ task = Task("merge_pieces", points=3, read="formulas/cnn_layers#from-average-to-
     "log_weights": "the pieces were weighted by L: that is a logarithm, the weight is exp(L)",
     "within_only": "the spread between the pieces is missing: add (E of the piece − E of the whole)²",
     "logs_added": "the L were added: sums of exponentials add, their logarithms do not",
+    "rounded_shares": "the shares do not add up to 1: in float32 an L in the thousands is rounded; "
+                      "take softmax of the L, not exp(L_k − L)",
     "overflow": "`exp` overflowed: subtract the largest L before exp, or use softmax and logsumexp",
     "difference_of_squares": "the mean of squares less the square of the mean has no digits left when E is in the thousands",
     "empty_is_nan": "an empty piece spoiled its sequence: 0 times nan is nan, so replace the nan first",
@@ -640,6 +663,12 @@ def logs_added(L, E, V):
 
 
 @task.misconception(2.5)
+def rounded_shares(L, E, V):
+    _, E, V = (one.to(L.dtype) for one in filled(L, E, V))
+    return merge(L, E, V, (L - L.logsumexp(1, keepdim=True)).exp())
+
+
+@task.misconception(2.5)
 def overflow(L, E, V):
     weight = L.exp()
     _, E, V = (one.to(L.dtype) for one in filled(L, E, V))
@@ -669,7 +698,7 @@ def describe(x):
 
 
 def sequences(*lengths, shift=0.0):
-    """Pieces of three sequences, empty where the length is 0, and the numbers of the whole."""
+    """Float32 pieces of three sequences, empty where the length is 0, and the numbers of the whole."""
     scores = [task.randn(3, n).double() * 1.5 + 1.5 * task.randn(3, 1) + shift for n in lengths]
     nothing = (torch.full((3, 1), value) for value in (-torch.inf, torch.nan, torch.nan))
     nothing = tuple(nothing)
@@ -683,7 +712,7 @@ NAMES = "L", "E", "V"
 
 @task(0.5)
 def the_sum_and_the_mean():
-    """L of the whole is the logsumexp of the L; a piece's share in E is exp(L − L of the whole)."""
+    """L of the whole is the logsumexp of the L; a piece's share in E is its part of the sum of exponentials."""
     for lengths in (4, 9), (1, 6, 2, 30), (5,):
         whole, pieces = sequences(*lengths)
         task.agree(merge_pieces, whole, *pieces, name=NAMES, parts=(0, 1), tolerance=1e-3)
@@ -699,7 +728,7 @@ def the_spread():
 
 @task(0.5, needs="the_sum_and_the_mean")
 def scores_in_the_thousands():
-    """exp(3000) is no float32: subtract the largest L first. The same for squares of large E: subtract the mean first."""
+    """exp(3000) is no float32: subtract the largest L first, and let the shares add up to 1. Square distances, not E."""
     for shift in 3000.0, -3000.0, 2345.0:
         whole, pieces = sequences(4, 7, 3, shift=shift)
         task.agree(merge_pieces, whole, *pieces, name=NAMES, parts=(0, 1), tolerance=1e-5)
@@ -728,8 +757,8 @@ task.mark()
 # </details>
 # <details><summary>Hint 2: a strategy</summary>
 #
-# The share of a piece is $e^{L_k - L}$. $E$ is the mean of the $E_k$ with these shares. A variance splits into two: within
-# the pieces, and between their means.
+# The share of a piece is $e^{L_k - L}$; let softmax compute it, since a rounded $L$ of some thousands spoils it. $E$ is the
+# mean of the $E_k$ with these shares. A variance splits into two: within the pieces, and between their means.
 #
 # </details>
 # <details><summary>Hint 3: pseudo-code</summary>
@@ -757,9 +786,9 @@ task.mark()
 # learn $p$, so they need its gradient.
 #
 # **Task.** For $y = \left(\tfrac1n\sum_i x_i^p\right)^{1/p}$ over windows of `size` × `size`, side by side, return the two gradients of the
-# loss: `dx`, shaped as `x`, and the scalar `dp`. `dy` is the loss's gradient at $y$; all pixels are positive; `p` is a scalar
-# tensor that all windows share; `size` divides height and width. Derive both by hand, and check them with autograd if you like.
-# Powers like $10^{300}$, which float32 does not hold, must not harm.
+# loss: `dx`, shaped as `x`, and `dp`, a tensor without axes like `p`. `dy` is the loss's gradient at $y$; all pixels are
+# positive; all windows share `p`; `size` divides height and width. Derive both by hand, and check them with autograd if you
+# like. Powers like $20^{300}$, which not even float64 holds, must not harm.
 #
 # Example: window $\begin{pmatrix}1&7\\1&7\end{pmatrix}$, $p=2$, $dy=1$: $y=5$, `dx` $=\begin{pmatrix}.05&.35\\.05&.35\end{pmatrix}$, `dp` $=0.7439$.
 #
@@ -773,6 +802,9 @@ task.mark()
 # Never: the generalized mean grows with $p$, and stays as it is only in a window of equal pixels.
 #
 # </details>
+
+# %% [markdown]
+# *Your prediction:*
 
 # %% nbgrader={"grade": false, "grade_id": "gem_pool_backward", "locked": false, "schema_version": 3, "solution": true}
 def gem_pool_backward(
@@ -805,32 +837,40 @@ task = Task("gem_pool_backward", points=3.5, read="formulas/cnn_layers#from-aver
     "inner_p_only": "the outer exponent 1/p depends on p too",
     "outer_p_only": "the p inside the mean has a slope too",
     "dp_averaged": "`dp` is the average over the windows: gradients of a shared p add up",
-    "overflow": "a power overflowed: divide each window by its maximum first, which changes neither gradient",
+    "overflow": "a power overflowed: divide each window by its maximum M first; dx stays as it is, dp must be multiplied by M",
+    "max_not_given_back": "`dp` belongs to the window divided by its maximum: multiply it by that maximum",
 })
 
 
 @task(0.5)
 def the_worked_example():
-    """dy/dx = (x/y)^(p−1)/n, because (1/p)·p cancels; differentiate ln y for the exponent."""
+    """Derive dx for one pixel first; for dp, differentiate ln y."""
     x, p = torch.tensor([[[[1.0, 7.0], [1.0, 7.0]]]]), torch.tensor(2.0)
     dx, dp = gem_pool_backward(torch.ones(1, 1, 1, 1), x, p, 2)
     task.equal(dx, [[[[0.05, 0.35], [0.05, 0.35]]]], {
         "no_n": [[[[0.2, 1.4], [0.2, 1.4]]]], "inner_power_only": [[[[0.5, 3.5], [0.5, 3.5]]]]}, name="dx")
-    task.equal(dp, 0.7439, {"inner_p_only": 4.7675, "outer_p_only": -4.0236}, name="dp", tolerance=1e-3)
+    task.equal(dp, 0.7439, {
+        "inner_p_only": 4.7675, "outer_p_only": -4.0236, "max_not_given_back": 0.1063}, name="dp", tolerance=1e-3)
+    task.equal(torch.as_tensor(dp).ndim, 0, name="the number of axes of dp")
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
-def slopes(dy, x, p, size):
+def wide(z, size):
+    return z.repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+
+def slopes(dy, x, p, size, divide=True):
     """Every pixel's dy and y, and what the inner and the outer p give to the slope of y."""
-    mean = F.avg_pool2d(x**p, size)
-    y = mean ** (1 / p)
-    wide = [z.repeat_interleave(size, 2).repeat_interleave(size, 3) for z in (dy, y)]
-    inside = y * F.avg_pool2d(x**p * x.log(), size) / (p * mean)
-    return *wide, inside, -y * mean.log() / p**2
+    top = F.max_pool2d(x, size) if divide else torch.ones_like(dy)
+    power = (x / wide(top, size)) ** p
+    mean = F.avg_pool2d(power, size)
+    y = top * mean ** (1 / p)
+    inside = y * F.avg_pool2d(power * x.log(), size) / (p * mean)
+    return wide(dy, size), wide(y, size), inside, -y * (mean.log() / p + top.log()) / p
 
 
-def both(dy, x, p, size):
-    wide_dy, wide_y, inside, outside = slopes(dy, x, p, size)
+def both(dy, x, p, size, divide=True):
+    wide_dy, wide_y, inside, outside = slopes(dy, x, p, size, divide)
     return wide_dy * (x / wide_y) ** (p - 1) / size**2, (dy * (inside + outside)).sum()
 
 
@@ -850,8 +890,8 @@ def no_n(dy, x, p, size):
 
 @task.misconception(1)
 def inner_power_only(dy, x, p, size):
-    wide, *_ = slopes(*in_double(dy, x, p), size)
-    return wide * p * x.double() ** (p.double() - 1) / size**2, expected(dy, x, p, size)[1]
+    wide_dy, *_ = slopes(*in_double(dy, x, p), size)
+    return wide_dy * p * x.double() ** (p.double() - 1) / size**2, expected(dy, x, p, size)[1]
 
 
 @task.misconception(0.5)
@@ -885,7 +925,12 @@ def dp_averaged(dy, x, p, size):
 
 @task.misconception(3)
 def overflow(dy, x, p, size):
-    return both(dy, x, p, size)
+    return both(dy, x, p, size, divide=False)
+
+
+@task.misconception(1.5)
+def max_not_given_back(dy, x, p, size):
+    return expected(dy, x / wide(F.max_pool2d(x, size), size), p, size)
 
 
 def example(size, p):
@@ -909,9 +954,11 @@ def the_gradient_of_the_exponent():
 
 @task(0.5, needs="the_gradient_of_the_pixels")
 def an_exponent_of_300():
-    """10^300 is no float32: divide each window by its maximum first, which changes neither gradient."""
+    """20^300 is not even a float64: divide each window by its maximum M first, and multiply its dp by M at the end."""
     dy, x, p, size = example(2, 300.0)
-    task.agree(gem_pool_backward, expected, 1000 * dy, 10 * x / x.max(), p, size, name=("dx", "dp"), tolerance=1e-3)
+    top = 16 + 4 * task.randn(*dy.shape).tanh()  # from 12 to 20: every window overflows in float64
+    x = x * wide(top / F.max_pool2d(x, size), size)
+    task.agree(gem_pool_backward, expected, 1000 * dy, x, p, size, name=("dx", "dp"), tolerance=1e-3)
 
 
 @task(0.5, needs="the_gradient_of_the_pixels")
@@ -930,13 +977,14 @@ task.mark()
 # <details><summary>Hint 2: a strategy</summary>
 #
 # $\partial y/\partial x_i = (x_i/y)^{p-1}/n$. For $p$: the product rule on $\tfrac1p\ln m$ has two terms; one needs the
-# mean of $x^p\ln x$. A factor that all pixels of a window share goes through $y$ unchanged.
+# mean of $x^p\ln x$. A factor that all pixels of a window share comes out of the mean: $y(c\,x) = c\,y(x)$.
 #
 # </details>
 # <details><summary>Hint 3: pseudo-code</summary>
 #
-# windows ← x cut into (rows, columns, size, size); divide by each window's maximum; mean of powers; y; dx of the windows;
-# swap the two middle axes and reshape to x; dp ← sum of dy · y · (slope of ln y).
+# windows ← x cut into (rows, columns, size, size); M ← each window's maximum; z ← windows / M; mean ← mean of zᵖ; y ← M ·
+# mean^(1/p); dx ← dy · (M·z/y)^(p−1) / n; swap its two middle axes and reshape to x; dp ← sum of dy · y · (slope
+# of ln(y/M), which is ln(mean)/p, with respect to p).
 #
 # </details>
 # <details><summary>Something looks wrong: symptoms and causes</summary>
@@ -986,6 +1034,9 @@ def faulty(dy, x, size, stride):
 #
 # </details>
 
+# %% [markdown]
+# *Your prediction:*
+
 # %% nbgrader={"grade": false, "grade_id": "max_pool_backward", "locked": false, "schema_version": 3, "solution": true}
 def max_pool_backward(dy: torch.Tensor, x: torch.Tensor, size: int, stride: int) -> torch.Tensor:
     """dy (batch, channels, rows, columns), x (batch, channels, height, width): returns dx, shaped as x."""
@@ -1018,13 +1069,12 @@ task = Task("max_pool_backward", points=3, read="formulas/cnn_layers#the-gradien
 
 
 @task(0.5)
-def separate_windows_without_ties():
-    """The maximum of a window gets its dy, every other pixel 0."""
-    x = torch.tensor([[[[1.0, 2.0, 8.0, 7.0], [4.0, 3.0, 5.0, 6.0]]]])
-    dy = torch.tensor([[[[10.0, 20.0]]]])
-    task.equal(max_pool_backward(dy, x, 2, 2), [[[[0.0, 0.0, 20.0, 0.0], [10.0, 0.0, 0.0, 0.0]]]], {
-        "everyone": [[[[10.0, 10, 20, 20], [10, 10, 20, 20]]]],
-        "dy_missing": [[[[0.0, 0, 1, 0], [1, 0, 0, 0]]]]})
+def the_worked_example():
+    """The window's dy is given out once: to its maximum or, in equal parts, to all that share it."""
+    x, dy = torch.tensor([[[[5.0, 5.0], [1.0, 2.0]]]]), torch.tensor([[[[3.0]]]])
+    task.equal(max_pool_backward(dy, x, 2, 2), [[[[1.5, 1.5], [0.0, 0.0]]]], {
+        "everyone": [[[[3.0, 3.0], [3.0, 3.0]]]], "dy_missing": [[[[0.5, 0.5], [0.0, 0.0]]]],
+        "paid_in_full": [[[[3.0, 3.0], [0.0, 0.0]]]], "first_takes_all": [[[[3.0, 0.0], [0.0, 0.0]]]]})
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
@@ -1080,6 +1130,13 @@ def first_takes_all(dy, x, size, stride):
 
 
 @task(0.5)
+def separate_windows_without_ties():
+    """The maximum of a window gets its dy, every other pixel 0."""
+    for size in 2, 3:
+        task.agree(max_pool_backward, expected, task.randn(2, 2, 2, 3), task.randn(2, 2, 2 * size, 3 * size), size, size)
+
+
+@task(0.5)
 def the_stride_differs_from_the_size():
     """Windows start at i·stride and j·stride, in both directions; pixels between them get 0."""
     for size, stride in (2, 3), (1, 2):
@@ -1095,7 +1152,7 @@ def overlapping_windows_add_up():
         task.agree(max_pool_backward, expected, dy, task.randn(2, 2, size, wide), size, 1)
 
 
-@task(1)
+@task(0.5)
 def ties_share_equally():
     """Divide by the number of winners: the window's dy is given out once, not once for each winner."""
     for x in [[2.0, 2, 0, 1], [0, 2, 1, 1]], [[0.0, 0, 3, 1], [0, 0, 2, 3]]:
@@ -1150,8 +1207,8 @@ task.mark()
 # (channels, height, width), flattened in *that* order. `weight` is (outputs, height·width·channels), `mean` and `std` (channels), `size` is
 # (height, width); `bias` (outputs) is `None` for a layer without bias.
 #
-# Example: size (1, 2), two channels, weight $(2, 9, 4, 6)$, bias 1, mean $(1, 2)$, std $(2, 3)$: weight $(1, 2, 3, 2)$ and bias
-# $1 - (1\cdot1 + 2\cdot1 + 3\cdot2 + 2\cdot2) = -12$.
+# Example: size (2, 2), two channels, weight $(2, 3, 4, 9, 6, 0, 8, 6)$, bias 1, mean $(1, 2)$, std $(2, 3)$: weight
+# $(1, 2, 3, 4, 1, 3, 0, 2)$ and bias $1 - (1 + 2 + 3 + 4)\cdot1 - (1 + 3 + 0 + 2)\cdot2 = -21$.
 #
 # *Tested:* {{tested}}.
 
@@ -1160,9 +1217,12 @@ task.mark()
 #
 # <details><summary>Answer</summary>
 #
-# The left pixel, the second channel: in (height, width, channels) the channels of a pixel stand side by side.
+# The second pixel of the first row, the second channel: in (height, width, channels) the channels of a pixel stand side by side.
 #
 # </details>
+
+# %% [markdown]
+# *Your prediction:*
 
 # %% nbgrader={"grade": false, "grade_id": "fold_into_layer", "locked": false, "schema_version": 3, "solution": true}
 def fold_into_layer(
@@ -1199,13 +1259,15 @@ task = Task("fold_into_layer", points=2.5, read="formulas/cnn_layers#the-fully-c
 
 @task(0.5)
 def the_worked_example():
-    """w·(x − mean)/std = (w/std)·x − (w/std)·mean: the first part is the weight, the second goes into the bias."""
-    weight, bias = torch.tensor([[2.0, 9.0, 4.0, 6.0]]), torch.tensor([1.0])
-    new, shifted = fold_into_layer(weight, torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0]), (1, 2), bias)
-    task.equal(new, [[1.0, 2.0, 3.0, 2.0]], {
-        "old_order": [[1.0, 3.0, 2.0, 2.0]], "read_as_channels_first": [[1.0, 4.5, 4 / 3, 2.0]],
-        "times_std": [[4.0, 8.0, 27.0, 18.0]]}, name="weight")
-    task.equal(shifted, [-12.0], {"bias_kept": [1.0], "bias_raised": [14.0], "mean_not_scaled": [-35.0]}, name="bias")
+    """The same outputs on raw pixels: what multiplies x is the weight, what remains is the bias."""
+    weight, bias = torch.tensor([[2.0, 3.0, 4.0, 9.0, 6.0, 0.0, 8.0, 6.0]]), torch.tensor([1.0])
+    new, shifted = fold_into_layer(weight, torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0]), (2, 2), bias)
+    task.equal(new, [[1.0, 2.0, 3.0, 4.0, 1.0, 3.0, 0.0, 2.0]], {
+        "old_order": [[1.0, 1.0, 2.0, 3.0, 3.0, 0.0, 4.0, 2.0]],
+        "read_as_channels_first": [[1.0, 1.5, 2.0, 4.5, 2.0, 0.0, 8 / 3, 2.0]],
+        "turned": [[1.0, 3.0, 2.0, 4.0, 1.0, 0.0, 3.0, 2.0]],
+        "times_std": [[4.0, 8.0, 12.0, 16.0, 9.0, 27.0, 0.0, 18.0]]}, name="weight")
+    task.equal(shifted, [-21.0], {"bias_kept": [1.0], "bias_raised": [23.0], "mean_not_scaled": [-55.0]}, name="bias")
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
@@ -1239,7 +1301,7 @@ def read_as_channels_first(weight, mean, std, size, bias=None):
     return scaled.flatten(1), old_bias(weight, bias) - (scaled * mean[:, None]).sum((1, 2))
 
 
-@task.misconception(1.5)
+@task.misconception(1)
 def turned(weight, mean, std, size, bias=None):
     scaled = weight.double().unflatten(1, (*size, len(mean))) / std
     return scaled.transpose(1, 3).flatten(1), expected(weight, mean, std, size, bias)[1]
