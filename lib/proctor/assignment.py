@@ -2,8 +2,8 @@
 
 Cells are jupytext's percent format. An exercise begins at a heading `## …` and holds an answer cell (a solution
 that nbgrader cuts), a graded cell (a `Task` and its checks) or, where a person grades, one cell that is both.
-What is counted stands in the text as a placeholder: {{total}}, and in an exercise {{points}}, {{tested}} and
-{{symptoms}}.
+What is counted stands in the text as a placeholder: {{total}} and {{minutes}}, and in an exercise
+{{points}}, {{tested}} and {{symptoms}}.
 """
 
 import json
@@ -73,16 +73,20 @@ class Assignment:
         """The points of all exercises."""
         return sum(exercise.points for exercise in self.exercises)
 
+    @property
+    def minutes(self) -> int:
+        """The time of all exercises, as their headers say it."""
+        return sum(exercise.minutes for exercise in self.exercises)
+
     def filled(self) -> list[Cell]:
         """The cells as the notebook has them: placeholders replaced by what they count."""
         mine = {id(cell): exercise for exercise in self.exercises for cell in exercise.texts}
         cells = []
         for cell in self.cells:
-            source = (
-                cell.source.replace("{{total}}", f"{self.total:g}")
-                if cell.kind == "markdown"
-                else cell.source
-            )
+            source = cell.source
+            if cell.kind == "markdown":
+                source = source.replace("{{total}}", f"{self.total:g}")
+                source = source.replace("{{minutes}}", f"{self.minutes}")
             if id(cell) in mine:
                 source = mine[id(cell)].fill(source)
             cells.append(Cell(cell.kind, source, cell.line, cell.metadata))

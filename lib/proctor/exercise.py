@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+WORD = re.compile(r"(?:a|[a-z]{2,})[\s,:;.’'-]")  # s², x̄, r and `exp` are none
 MARKS = re.compile(r"(?m)^[ \t]*### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)[ \t]*\n?")
+
+
+def capitalized(sentence: str) -> str:
+    """The sentence with a capital, unless it begins with a symbol or with code: S² is not s²."""
+    return sentence[:1].upper() + sentence[1:] if WORD.match(sentence) else sentence
 
 
 @dataclass
@@ -78,6 +84,13 @@ class Exercise:
     def points(self) -> float:
         """What nbgrader gives at most."""
         return float((self.check or self.answer).grader.get("points", 0))
+
+    @property
+    def minutes(self) -> int:
+        """The time that its header promises."""
+        header = self.texts[0].source if self.texts else ""
+        said = re.search(r"(?m)^[●○]{5} · (\d+) minutes", header)
+        return int(said[1]) if said else 0
 
     @property
     def solution(self) -> str:
@@ -170,7 +183,7 @@ class Exercise:
         if self.check and ("{{tested}}" in text or "{{symptoms}}" in text):
             tested = " · ".join(f"{check.title} ({check.points:g})" for check in self.checks)
             symptoms = "\n".join(
-                f"- {sentence[:1].upper()}{sentence[1:]}." for sentence in self.sentences.values()
+                f"- {capitalized(sentence)}." for sentence in self.sentences.values()
             )
             text = text.replace("{{tested}}", tested).replace("{{symptoms}}", symptoms)
         return text.replace("{{points}}", f"{self.points:g} point" + "s" * (self.points != 1))

@@ -15,6 +15,7 @@ def correlation_matrix(X):
                 rows = X[b][:, [i, j]]
                 rows = rows[~rows.isnan().any(1)]
                 d = rows - rows.mean(0)
+                d[:, (rows == rows[:1]).all(0)] = 0
                 d = d / d.norm(dim=0)
                 result[b, i, j] = result[b, j, i] = d[:, 0] @ d[:, 1]
     return result
@@ -32,8 +33,13 @@ def correlation_matrix(X):
     variance = torch.where(variance < 1e-12 * squares.clamp(min=1e-300), 0.0, variance)
     return (covariance / (variance * variance.mT).sqrt()).to(X.dtype)
 
+# %% correlation_matrix, wrong: no common shift
+# 2.5 points: a constant column agrees with itself
+# instead of: lowest = X[..., None].where(both, torch.inf).amin(-3, keepdim=True)
+# write: lowest = 0
+
 # %% correlation_matrix, wrong: the sums of products, not the deviations
-# 2.5 points: subtract the means before you multiply
+# 2 points: subtract the means before you multiply
 def correlation_matrix(X):
     here = (~X.isnan()).to(X.dtype)
     x = X.nan_to_num()
@@ -52,15 +58,16 @@ def correlation_matrix(X):
 # 2.5 points: an argument was changed
 def correlation_matrix(X):
     both = (~X.isnan())[..., :, None] & (~X.isnan())[..., None, :]
+    lowest = X[..., None].where(both, torch.inf).amin(-3, keepdim=True)
     X[X.isnan()] = 0
-    value = X[..., None].where(both, 0)
+    value = (X[..., None] - lowest).where(both, 0)
     away = (value - value.sum(-3, keepdim=True) / both.sum(-3, keepdim=True)).where(both, 0)
     square = away.square().sum(-3)
     return (away * away.mT).sum(-3) / (square * square.mT).sqrt()
 
-# %% correlation_matrix, wrong: a covariance
+# %% correlation_matrix, wrong: the products, not divided
 # 0 points: divide the products by the root of both squares
-# instead of: / (square * square.mT).sqrt()
+# instead of: / (root * root.mT)
 # write:
 
 # %% merge_lines, right: moments around zero
@@ -78,10 +85,10 @@ def merge_lines(groups):
         count = int(n)
         u = torch.arange(count, dtype=groups.dtype, device=groups.device) - (count - 1) / 2
         v = u * u - (u * u).mean()
+        if count > 1:
+            u = u / u.std()
         if count > 2:
-            u, v = u / u.std(), v / v.std()
-        else:
-            u, v = u / u.std(), 0 * u
+            v = v / v.std()
         rows.append(torch.stack([x + s_x * u, y + s_y * (r * u + (1 - r * r).clamp(min=0).sqrt() * v)]))
     x, y = torch.cat(rows, 1)
     A = torch.stack([torch.ones_like(x), x], 1)
@@ -99,12 +106,12 @@ def merge_lines(groups):
     return y - xy / xx * x, xy / xx
 
 # %% merge_lines, wrong: slope first
-# 0 points: slope = 0.4
+# 0 points: slope = 5.6 | intercept first, then slope
 # instead of: return mean_y - slope * mean_x, slope
 # write: return slope, mean_y - slope * mean_x
 
 # %% merge_lines, wrong: regresses x on y
-# 0 points: the worked example
+# 0 points: the spread of y came into the denominator
 # instead of: (within_xx + between_xx).sum()
 # write: ((n - 1) * s_y**2 + n * (y - mean_y) ** 2).sum()
 
@@ -143,26 +150,26 @@ def weighted_report(X, y, weights):
             torch.cat([first[None], covariance.diagonal()]).sqrt(), 1 - left / v.square().sum())
 
 # %% weighted_report, wrong: the faulty one
-# 0 points: the weights went in squared
+# 0 points: this is what `faulty` gives
 weighted_report = faulty
 
 # %% weighted_report, wrong: mends all but the weights
-# 0.5 points: the weights went in squared
+# 0 points: like the same row written four times
 # instead of: root = weights.sqrt()
 # write: root = weights
 
 # %% weighted_report, wrong: variances, not errors
-# 2.5 points: standard errors = [1.25, 0.75]
+# 2.5 points: these are variances
 # instead of: return coefficients, errors, 1 -
 # write: return coefficients, errors**2, 1 -
 
 # %% weighted_report, wrong: R² around zero
-# 3 points: R² = 0.9423
+# 3 points: R² = 0.9167
 # instead of: (weights * (y - middle) ** 2).sum()
 # write: (weights * y**2).sum()
 
 # %% weighted_report, wrong: counts weights as rows
-# 2.5 points: with all weights times 7, standard errors
+# 2 points: with all weights times 7, standard errors | shrink when every weight is doubled
 # instead of: (len(X) - A.shape[1])
 # write: (weights.sum() - A.shape[1])
 
@@ -206,12 +213,12 @@ def interval_of_mean(x, y, x0, m, level=0.95):
 # write: m +
 
 # %% interval_of_mean, wrong: the same width everywhere
-# 0.5 points: the interval widens | the share inside
+# 0 points: the line is less certain there | the share inside
 # instead of: + (x0 - x.mean()).square() / away.square().sum()
 # write: + 0 * x0
 
 # %% interval_of_mean, wrong: upper before lower
-# 0 points: upper = [-0.3863]
+# 0 points: upper = [2.673] | lower first, then upper
 # instead of: return middle - half, middle + half
 # write: return middle + half, middle - half
 
@@ -270,7 +277,7 @@ def calibrate(x, y, readings, level=0.95):
     return estimate.to(kind), end(-1).to(kind), end(1).to(kind)
 
 # %% calibrate, wrong: the ends in the order of the slope
-# 2 points: the lower one comes first
+# 2 points: the ends came in the other order
 # instead of: return estimate, x.mean() + (b - root) / a, x.mean() + (b + root) / a
 # write: root = root * slope.sign(); return estimate, x.mean() + (b - root) / a, x.mean() + (b + root) / a
 
@@ -280,7 +287,7 @@ def calibrate(x, y, readings, level=0.95):
 # write: if False:
 
 # %% calibrate, wrong: Student's t with the degrees of the line
-# 1.5 points: the interval
+# 1.5 points: t has n − 2 degrees of freedom
 # instead of: t_quantile(level, n + m - 3)
 # write: t_quantile(level, n - 2)
 
@@ -325,12 +332,12 @@ def errors_left_out(x, y):
 # write: leverage = u.square() / u.square().sum()
 
 # %% errors_left_out, wrong: logarithm of y only
-# 0.5 points: predict, go back by exp
+# 0.5 points: the worked example
 # instead of: predict(x.log(), y.log()).exp()
 # write: predict(x, y.log()).exp()
 
 # %% errors_left_out, wrong: squares without the root
-# 0 points: [4.083, 0, 0]
+# 0 points: [1.669, 1.012, 1.019] | the root is missing
 # instead of: .mean(1).sqrt()
 # write: .mean(1)
 
@@ -345,6 +352,6 @@ def errors_left_out(x, y):
 # write: .mean(1).sqrt().numpy()
 
 # %% errors_left_out, wrong: knows the example by heart
-# 0.5 points: all three in hours
+# 0.5 points: the straight line
 def errors_left_out(x, y):
-    return torch.tensor([2.0207, 0.0, 0.0])
+    return torch.tensor([1.29185, 1.00599, 1.00946])

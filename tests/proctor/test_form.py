@@ -7,6 +7,7 @@ import pytest
 
 from proctor import form
 from proctor.assignment import read
+from proctor.exercise import capitalized
 from tests.proctor.support import OWN, ROOT, SMALL, TEXTS, assignment
 
 TEXT, ANSWERS = "solutions/small/small.py", "solutions/small/answers.py"
@@ -295,10 +296,17 @@ def test_a_page_is_addressed_by_heading_or_label():
     assert form.text.anchors(page) == {"inverse-prediction-fieller", "here", "what-x-was"}
 
 
+def test_a_symptom_begins_like_a_sentence_unless_with_a_symbol():
+    words = "the root is missing", "a cell, dark", "column’s mean"
+    assert [capitalized(w)[0] for w in words] == ["T", "A", "C"]
+    for word in "s² grew", "x̄ moved", "r was", "1.96 came", "`exp` of x", "s_x was", "σ²/m is":
+        assert capitalized(word) == word
+
+
 def test_what_is_counted_stands_in_the_notebook():
     cells = assignment("small").filled()
     text = "\n".join(cell.source for cell in cells if cell.kind == "markdown")
-    assert "20 points" in text
+    assert "20 points, about 60 minutes" in text
     assert "15 minutes · 5 points" in text
     assert "the worked example (0.5) · any size and stride (1.5)" in text
     assert "- This is the mean of the squares: the root is missing." in text

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # A small assignment
 #
-# {{total}} points. It has one exercise of every kind: a function, two functions, a training, a text.
+# {{total}} points, about {{minutes}} minutes. It has one exercise of every kind: a function, two functions, a training, a text.
 
 # %%
 import torch
