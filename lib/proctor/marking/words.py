@@ -23,7 +23,7 @@ class Wrong(Exception):
 
     def __init__(self, got: object, expected: object = "", likely: str = "") -> None:
         super().__init__(got, expected, likely)
-        self.lines = {"got": got, "expected": expected, "likely": likely}
+        self.lines: dict[str, object] = {"got": got, "expected": expected, "likely": likely}
 
 
 class Unfinished(Exception):
@@ -90,7 +90,7 @@ def reading(address: str) -> str:
 
 def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -> dict[str, object]:
     """What came, what was expected, where and why, in a student's words."""
-    rule = {"rule": check.run.__doc__ or ""}  # no cause, but what holds here
+    rule: dict[str, object] = {"rule": check.run.__doc__ or ""}  # no cause, but what holds here
     if isinstance(error, Wrong):
         return error.lines if error.lines["likely"] else error.lines | rule
     if out_of_time:
