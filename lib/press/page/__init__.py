@@ -1,5 +1,7 @@
 """The Sphinx extension of the book: what a chapter's page needs beyond Jupyter Book."""
 
+import gc
+
 from press.page import api, blocks, equations, figures, tables
 
 
@@ -19,6 +21,9 @@ def bibliography_roles(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register every part."""
+    # Sphinx reads every page's tree back for the numbers of figures, and the collector walks all of
+    # them again and again: with 47 chapters that was most of the time of a build after one edit.
+    gc.set_threshold(200_000, 20, 100)
     for part in (blocks, equations, figures, tables, api):
         part.setup(app)
     app.connect("html-page-context", preload)
