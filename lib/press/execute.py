@@ -34,18 +34,14 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def stale(cache: JupyterCacheBase, pages: list[str]) -> dict[str, str]:
-    """Drop what was cached for other modules or another lock; return the pages' fingerprints."""
-    kept, now = read(CACHE / "fingerprints.json"), {}
+def renew(cache: JupyterCacheBase, pages: list[str]) -> None:
+    """Enter pages, and drop what was cached of them for other modules or another lock."""
     for page in pages:
-        path = ROOT / f"{page}.md"
-        cache.add_nb_to_project(str(path), read_data=READER)
-        now[page] = fingerprint(path)
-        if kept.get(page) != now[page]:
-            cached = cache.get_cached_project_nb(str(path))
-            if cached is not None:
-                cache.remove_cache(int(cached.pk))  # pyright: ignore[reportArgumentType]
-    return now
+        path = str(ROOT / f"{page}.md")
+        cache.add_nb_to_project(path, read_data=READER)
+        cached = cache.get_cached_project_nb(path)
+        if cached is not None:
+            cache.remove_cache(int(cached.pk))  # pyright: ignore[reportArgumentType]
 
 
 def quiet_kernels() -> None:
@@ -73,18 +69,20 @@ def execute(pages: list[str], jobs: int = 0) -> dict[str, float]:
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     quiet_kernels()
     CACHE.mkdir(parents=True, exist_ok=True)
+    kept = read(CACHE / "fingerprints.json")
+    now = {page: fingerprint(ROOT / f"{page}.md") for page in pages}
+    due = [page for page in pages if kept.get(page) != now[page]]
     cache = JupyterCacheBase(CACHE)
     cache.change_cache_limit(10_000)
-    now = stale(cache, pages)
-    uris = {str(ROOT / f"{page}.md"): page for page in pages}
-    todo = [uri for uri in (str(r.uri) for r in cache.list_unexecuted()) if uri in uris]
+    renew(cache, due)
+    uris = {str(ROOT / f"{page}.md"): page for page in due}
     seconds, failed = read(CACHE / "seconds.json"), []
+    # The dearest first, so that the last core is not left waiting for it.
+    todo = sorted(uris, key=lambda uri: -seconds.get(uris[uri], TIMEOUT))
     console = Console()
     columns = (TextColumn("executing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not todo) as bar:
         task = bar.add_task("pages", total=len(todo))
-        # The dearest first, so that the last core is not left waiting for it.
-        todo.sort(key=lambda uri: -seconds.get(uris[uri], TIMEOUT))
         with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
             runs = {pool.submit(run, uri, TIMEOUT): uri for uri in todo}
             for done in as_completed(runs):
@@ -93,6 +91,7 @@ def execute(pages: list[str], jobs: int = 0) -> dict[str, float]:
                 if result.exc_string:
                     failed.append(f"{page}.md:1: a cell failed\n{result.exc_string}")
                 else:
+                    kept[page] = now[page]
                     bundle = CacheBundleIn(result.nb, uri, data={"execution_seconds": result.time})
                     cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
                     seconds[page] = result.time
@@ -100,7 +99,6 @@ def execute(pages: list[str], jobs: int = 0) -> dict[str, float]:
                     f"  {page} {result.time or 0:.1f} s{' FAILED' * bool(result.exc_string)}"
                 )
                 bar.advance(task)
-    kept = read(CACHE / "fingerprints.json") | {p: now[p] for p in pages}
     (CACHE / "fingerprints.json").write_text(json.dumps(kept))
     (CACHE / "seconds.json").write_text(json.dumps(seconds))
     if failed:

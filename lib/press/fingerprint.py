@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grimp
 
-from press.layout import ROOT
+from press.layout import ROOT, front_matter
 
 CELL = re.compile(r"^```\{code-cell\}.*\n((?::.*\n|---\n(?:.*\n)*?---\n)*)((?:.*\n)*?)```", re.M)
 
@@ -69,8 +69,10 @@ def files(module: str) -> list[Path]:
 
 
 def fingerprint(page: Path) -> str:
-    """A digest that changes when the page must run again although its cells did not."""
+    """A digest that changes when, and only when, the page must run again."""
     digest = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
+    cells = [match[2] for match in CELL.finditer(page.read_text("utf8"))]
+    digest.update(repr([front_matter(page).get("kernelspec"), cells]).encode())
     paths = {path for module in needed(page) for path in files(module)}
     for path in sorted(paths):
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())

@@ -19,13 +19,26 @@ def bibliography_roles(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
 
 
+def rest(app, env):
+    """Let the garbage collector rest while Sphinx reads back the trees of all pages to number figures.
+
+    It would walk them all again and again: with 47 chapters, most of the time of a build.
+    """
+    gc.disable()
+
+
+def wake(app, env):
+    """Let it work again before the pages are written."""
+    gc.enable()
+
+
 def setup(app):
     """Register every part."""
-    # Sphinx reads every page's tree back for the numbers of figures, and the collector walks all of
-    # them again and again: with 47 chapters that was most of the time of a build after one edit.
     gc.set_threshold(200_000, 20, 100)
     for part in (blocks, equations, figures, tables, api):
         part.setup(app)
+    app.connect("env-updated", rest)
+    app.connect("env-check-consistency", wake)
     app.connect("html-page-context", preload)
     app.connect("html-page-context", bibliography_roles)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
