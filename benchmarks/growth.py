@@ -18,16 +18,14 @@ from pathlib import Path
 
 import yaml
 
-from press.layout import ROOT, chapters, slugs, syllabus
+from press.layout import ROOT, chapters, slugs, syllabus, tracked
 
 
 def copy_tree(root: Path) -> None:
     """The tree as git sees it."""
-    listed = ["git", "ls-files", "-co", "--exclude-standard"]
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).splitlines():
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
+    for name in tracked():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, root / name)
 
 
 def renamed(text: str, old: str, new: str, labels: set[str]) -> str:

@@ -1,6 +1,7 @@
 """Where things are: the root, the contents, and the homes of a chapter."""
 
 import functools
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ def load(path: Path) -> Any:
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or error
         raise Fault(f"{relative(path)}:{line}: does not parse as YAML: {problem}") from None
+
+
+def tracked() -> list[str]:
+    """Every file that git tracks or would track, by its path from the root."""
+    listed = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.check_output(listed, cwd=ROOT, text=True).splitlines()
+    return [name for name in names if (ROOT / name).is_file()]
 
 
 def relative(path: Path) -> str:

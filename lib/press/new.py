@@ -1,11 +1,10 @@
 """Lay out a chapter's homes as a draft, or give a chapter another name everywhere."""
 
 import re
-import subprocess
 from pathlib import Path
 from string import Template
 
-from press.layout import ROOT, Fault, homes, relative, slugs, syllabus
+from press.layout import ROOT, Fault, homes, relative, slugs, syllabus, tracked
 
 TEMPLATES = Path(__file__).with_name("draft")
 DRAFT = {
@@ -86,11 +85,10 @@ def rename(slug: str, to: str) -> list[str]:
         move(ROOT / room / old, ROOT / room / new)
         for file in (ROOT / room / new).glob(f"{old}.*"):
             file.rename(file.with_name(new + file.suffix))
-    listed = ["git", "ls-files", "-co", "--exclude-standard"]
     changed = []
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).splitlines():
+    for name in tracked():
         path = ROOT / name
-        if path.suffix in (".md", ".py", ".yml", ".toml", ".ipynb", ".txt") and path.is_file():
+        if path.suffix in (".md", ".py", ".yml", ".toml", ".ipynb", ".txt"):
             text = fresh = path.read_text("utf8")
             for pattern, replacement in replacements(part, old, new):
                 fresh = re.sub(pattern, replacement, fresh)

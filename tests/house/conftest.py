@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from press.layout import ROOT, tracked
 
 
 class Copy:
@@ -17,11 +17,9 @@ class Copy:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        listed = ["git", "ls-files", "-co", "--exclude-standard"]
-        for name in subprocess.check_output(listed, cwd=ROOT, text=True).splitlines():
-            if (ROOT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, root / name)
+        for name in tracked():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
 
     def run(self, *words: str) -> subprocess.CompletedProcess:

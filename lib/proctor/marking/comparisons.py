@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -115,23 +116,18 @@ class Comparisons:
             return value
         return made[list(parts)]
 
-    def at_least(
-        self,
-        value: object,
-        threshold: float,
-        unless: dict[str, object] | None = None,
-        *,
-        name: str = "the result",
-        tolerance: float = 0.02,
-    ) -> None:
-        """Fail unless a trained result is good enough."""
-        came = values.number(value, name)
-        if came < threshold:
-            cause = self.named(torch.tensor(came).double(), (unless or {}).items(), tolerance)
-            raise Wrong(f"{name} = {came:.4g}", f"at least {threshold:g}", cause)
+    def at_least(self, value: object, threshold: float, *known: dict, **named: Any) -> None:
+        """Fail unless a trained result is good enough; see `bounded` for what else it takes."""
+        self.bounded(operator.ge, "least", value, threshold, *known, **named)
 
-    def at_most(
+    def at_most(self, value: object, threshold: float, *known: dict, **named: Any) -> None:
+        """Fail unless a trained result, a loss or an error, is small enough."""
+        self.bounded(operator.le, "most", value, threshold, *known, **named)
+
+    def bounded(
         self,
+        holds: Callable[[float, float], bool],
+        word: str,
         value: object,
         threshold: float,
         unless: dict[str, object] | None = None,
@@ -139,11 +135,11 @@ class Comparisons:
         name: str = "the result",
         tolerance: float = 0.02,
     ) -> None:
-        """Fail unless a trained result, a loss or an error, is small enough."""
+        """Fail unless a number keeps to its side of a threshold; `unless` as in `equal`."""
         came = values.number(value, name)
-        if came > threshold:
+        if not holds(came, threshold):
             cause = self.named(torch.tensor(came).double(), (unless or {}).items(), tolerance)
-            raise Wrong(f"{name} = {came:.4g}", f"at most {threshold:g}", cause)
+            raise Wrong(f"{name} = {came:.4g}", f"at {word} {threshold:g}", cause)
 
     def gradient(self, function: Student, x: Tensor, *rest: object) -> Tensor:
         """The gradient of the sum of function(x, …) with respect to x."""
