@@ -33,7 +33,7 @@ lab:  ## JupyterLab with your copies of the assignments in work/   [fresh=assign
 	@$(SETUP)
 	@press lab --fresh "$(fresh)" --port "$(or $(port),8888)"
 
-grade:  ## a class: collect, autograde, feedback, marks; without class=, a small sample   [assignment= class=folder]
+grade:  ## a class: collect, grade in the pen, marks, feedback; without class=, a small sample   [assignment= class=place]
 	@$(SETUP)
 ifdef class
 	@proctor grade "$(assignment)" --class "$(class)"
@@ -42,6 +42,7 @@ else
 	@proctor sample "$(assignment)" _grading/sample
 	@proctor grade "$(assignment)" --class _grading/sample
 endif
+	@proctor feedback "$(assignment)"
 
 new:  ## lay out a draft with all its homes   [chapter=part/slug]
 	@$(SETUP) test

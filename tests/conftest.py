@@ -35,8 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for the device: `press test-gpu` runs it on a real one."""
+    """Mark what asks for the device, and what one worker should do in a go.
+
+    `press test-gpu` runs the first on a real one. The second is a file's tests of one chapter: with whole
+    files, the proofs of all pages would keep one worker busy long after the other has nothing to do.
+    """
     for item in items:
+        group = f"{item.path.relative_to(ROOT)}:{chapter_of_test(item.nodeid)}"
+        item.add_marker(pytest.mark.xdist_group(group))
         if "fake_device" in getattr(item, "fixturenames", ()):
             item.add_marker("device")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+from press import packages
 from press.layout import Fault
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -63,13 +64,9 @@ def install() -> None:
         Fault: neither came.
     """
     print("installing a browser for the tests of the pages", flush=True)
-    apt = shutil.which("apt-get")
-    if apt and hasattr(os, "geteuid") and os.geteuid() == 0:
-        quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "capture_output": True}
-        subprocess.run([apt, "update", "-q"], **quiet)
-        subprocess.run([apt, "install", "-yq", "--no-install-recommends", "chromium"], **quiet)
-        if any(path and starts(path) for path in map(shutil.which, NAMES)):
-            return
+    packages.install("chromium")
+    if any(path and starts(path) for path in map(shutil.which, NAMES)):
+        return
     command = [sys.executable, "-m", "playwright", "install", "chromium"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from press import build, check, ledger
+from press import build, check, ledger, packages
 from press.layout import BUILD, ROOT, Fault, homes, only, relative
 
 PARITY = ROOT / "book" / "parity.yml"
@@ -37,13 +37,14 @@ def everything(slug: str) -> int:
         file.unlink()
     if check.check():
         raise Fault("make check found what stands above")
+    packages.need("bwrap", "bubblewrap")  # in which students' code is confined
     pages = [f"book/{chapter}" for chapter in chosen] if slug else None
     seconds = build.build(pages, clean=True)
     ledger.note("page", {page.removeprefix("book/"): value for page, value in seconds.items()})
     if slug:
-        pytest("-n", "2", "--dist", "loadfile", *belonging(slug), ETUDE_ONLY=slug)
+        pytest("-n", "2", "--dist", "loadgroup", *belonging(slug), ETUDE_ONLY=slug)
     else:
-        pytest("-n", "2", "--dist", "loadfile", "tests")
+        pytest("-n", "2", "--dist", "loadgroup", "tests")
     compare_parity(chosen)
     ledger.show()
     return 0
@@ -108,10 +109,11 @@ def on_gpu() -> int:
 
 
 def bench(slug: str) -> int:
-    """Run each benchmark in a process of its own."""
-    files = [homes(chapter)["benchmark"] for chapter in only(slug)]
+    """Run each benchmark in a process of its own: a chapter's, or the graders'."""
+    tool = ROOT / "benchmarks" / f"{slug}.py"
+    files = [tool] if slug and tool.exists() else [homes(c)["benchmark"] for c in only(slug)]
     for file in filter(Path.exists, files):
         print(f"\n{relative(file)}", flush=True)
-        if subprocess.run([sys.executable, str(file)], cwd=ROOT).returncode:
+        if subprocess.run([sys.executable, "-P", str(file)], cwd=ROOT).returncode:
             raise Fault(f"{relative(file)} failed")
     return 0

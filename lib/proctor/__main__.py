@@ -4,15 +4,24 @@ proctor build [NAME …]                    notebooks and releases from the text
 proctor answers [NAME …] [-v]             try the graders on the answers written for them
 proctor check                             what is wrong, and what is out of step
 proctor sample NAME FOLDER                a small class, made from the answers
-proctor grade NAME --class FOLDER …       collect, autograde, feedback, marks
+proctor doctor                            what works here, and how students' code will be confined
+proctor collect NAME PLACE …              take in a class: folders and zips
+proctor grade NAME [--class PLACE …]      grade it, in the pen; the table of marks
+proctor feedback NAME                     the students' pages
+proctor explain NAME STUDENT              one mark, cell by cell
 """
 
 import argparse
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
 
-from proctor.assignment import Malformed, read, root, sources
+# jsonschema would compile a grammar for one of its formats: 1.6 s before every command, for nothing
+sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore
+
+from proctor.assignment import Malformed, read, root, sources  # noqa: E402
 
 
 def build(given: argparse.Namespace, course: Path) -> int:
@@ -58,13 +67,59 @@ def sample(given: argparse.Namespace, course: Path) -> int:
 
 
 def grade(given: argparse.Namespace, course: Path) -> int:
-    """Grade a class."""
-    from proctor.grade import grade
+    """Grade a class, or try one file."""
+    from proctor.pen.box import Box
 
-    assignment = read(sources(course, [given.name])[0])
-    return grade(
-        assignment, course, [Path(f).resolve() for f in given.folders], given.marks, given.seed
-    )
+    if given.file:
+        from proctor.explain import attempt
+
+        return attempt(course, given.name, given.file, given.seed, not given.unsafe)
+    # the box imports torch while this process imports nbgrader
+    with contextlib.nullcontext() if given.cluster else Box(not given.unsafe) as box:
+        from proctor.grade import Orders, grade
+
+        places = [Path(place).resolve() for place in given.places]
+        return grade(course, Orders(
+            given.name, places, given.students, given.jobs, given.again, given.yes, given.seed,
+            given.unsafe, given.cluster, given.marks,
+        ), box)  # fmt: skip
+
+
+def collect(given: argparse.Namespace, course: Path) -> int:
+    """Take in what a class handed in."""
+    from proctor.grade import alone, take_in
+    from proctor.gradebook import Book
+
+    with alone(course):
+        book = Book(course, given.name)
+        found = take_in(book, given.name, [Path(place).resolve() for place in given.places])
+        book.close()
+    for one in found:
+        for note in one.notes:
+            print(f"{one.student}: {note}")
+    print(f"{len(found)} submissions are in place")
+    return 0
+
+
+def explain(given: argparse.Namespace, course: Path) -> int:
+    """Tell everything that is known of one mark."""
+    from proctor.explain import explain
+
+    return explain(course, given.name, given.student)
+
+
+def feedback(given: argparse.Namespace, course: Path) -> int:
+    """Make nbgrader's pages, without the hidden tests."""
+    from proctor.feedback import feedback
+
+    return feedback(course, given.name, given.students)
+
+
+def doctor(_given: argparse.Namespace, _course: Path) -> int:
+    """Say what works here, and how students' code will be confined."""
+    from proctor.explain import doctor
+
+    return doctor()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,19 +144,45 @@ def parser() -> argparse.ArgumentParser:
     making = command(sample, "a small class, made from the answers")
     making.add_argument("name", metavar="NAME")
     making.add_argument("folder", metavar="FOLDER")
-    grading = command(grade, "collect, autograde, feedback and marks of an honest class")
+    grading = command(grade, "collect, grade and mark a class, or try one file")
     grading.add_argument("name", metavar="NAME")
+    grading.add_argument("--class", "--folder", dest="places", nargs="+", default=[], metavar="PLACE",
+                         help="collect these folders or zips first")  # fmt: skip
+    grading.add_argument("--student", dest="students", nargs="+", default=[], metavar="ID")
     grading.add_argument(
-        "--class", "--folder", dest="folders", nargs="+", required=True, metavar="FOLDER"
+        "--try", dest="file", type=Path, metavar="FILE", help="one file, no gradebook"
+    )
+    grading.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    grading.add_argument(
+        "--cluster", default="", metavar="ADDRESS", help="a Dask scheduler: tls://host:port"
+    )
+    grading.add_argument(
+        "--again", action="store_true", help="also what was graded; shows what would change"
+    )
+    grading.add_argument(
+        "--yes", action="store_true", help="write what --again changes without asking"
     )
     grading.add_argument("--marks", type=Path, metavar="FILE", help="where the CSV of marks goes")
-    grading.add_argument("--seed", default="", help="the course's own seed for the hidden inputs")
+    grading.add_argument("--seed", default="0", help="the course's own seed for the hidden inputs")
+    grading.add_argument(
+        "--unsafe", action="store_true", help="students' code gets your rights; stamped"
+    )
+    collecting = command(collect, "take in folders and zips: Moodle's, Canvas's, plain")
+    collecting.add_argument("name", metavar="NAME")
+    collecting.add_argument("places", nargs="+", metavar="PLACE")
+    explaining = command(explain, "one mark, cell by cell")
+    explaining.add_argument("name", metavar="NAME")
+    explaining.add_argument("student", metavar="STUDENT")
+    telling = command(feedback, "nbgrader's pages for the students, without hidden tests")
+    telling.add_argument("name", metavar="NAME")
+    telling.add_argument("--student", dest="students", nargs="+", default=[], metavar="ID")
+    command(doctor, "what works here, and how students' code will be confined")
     return made
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; a mistake of the caller is one line and exit code 2."""
-    from proctor.submissions import Unusable
+    from proctor.collect import Unusable
 
     given = parser().parse_args(words)
     try:

@@ -1,220 +1,186 @@
-"""Grade an honest class with nbgrader itself, on one machine: collect, autograde, feedback, marks.
+"""Grade a class: read what was handed in, have it graded in the pen, write each result once, show the marks.
 
-nbgrader's exit codes say little, so what counts is read from the gradebook, row by row. A file that is no
-notebook is graded as the untouched assignment: it gets 0, a row and a reason, and the class goes on. Students'
-code runs here with the rights of whoever grades: for a class that you do not trust this is not enough.
+One process writes. Before it does, the gradebook is copied; before a regrade changes a mark, it is said whose and
+by how much. A person's own score, with its reason, is never touched.
 """
 
-import csv
+import contextlib
+import fcntl
 import os
-import re
-import shutil
 import sys
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from proctor.assignment import Assignment
-from proctor.release import release_path
-from proctor.submissions import Submission, find
-
-HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS\n?")
-
-TAG = re.compile(r"<(?=[A-Za-z/!?])(?!/?(?:details|summary)>)")
-
-
-def harmless(markdown: str) -> str:
-    """A student's text without its HTML, which would run in the browser of whoever reads it."""
-    return TAG.sub("&lt;", markdown)
+from proctor import cluster, collect
+from proctor.backup import back_up
+from proctor.collect import Handed, Unusable
+from proctor.gradebook import Book, digest
+from proctor.marks import agreed, needs_a_person, row_of, show
+from proctor.pen.box import Box
+from proctor.workers import Pool, Result
 
 
 @dataclass
-class Row:
-    """One student's line in the table."""
+class Orders:
+    """What the command line asks for."""
 
-    student: str
-    scores: dict[str, float | None] = field(default_factory=dict)  # None: no grade, or not yet
-    waits: list[str] = field(default_factory=list)  # exercises that a person grades
-    note: str = ""
-    lost: bool = False  # nbgrader gave no grade where it should have
+    name: str
+    places: list[Path] = field(default_factory=list)  # collected first
+    students: list[str] = field(default_factory=list)  # only these; none: everyone
+    jobs: int = 2
+    again: bool = False
+    yes: bool = False  # do not ask before marks change
+    seed: str = "0"
+    unsafe: bool = False
+    cluster: str = ""  # the address of Dask's scheduler; none: this machine
+    marks: Path | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def total(self) -> float:
-        """The points so far."""
-        return round(sum(score or 0 for score in self.scores.values()), 2)
+
+def bar() -> Progress:
+    """Counts, failures and the time left, on a terminal; nothing elsewhere."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} need a person"), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
+    )  # fmt: skip
 
 
-class Class:
-    """One assignment, one class, one gradebook."""
+@contextlib.contextmanager
+def alone(course: Path) -> Iterator[None]:
+    """Be the only one who writes; the kernel lets go of the lock however we end."""
+    place = course / "_grading" / "writer.lock"
+    place.parent.mkdir(exist_ok=True)
+    with place.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise Unusable(
+                f"another run is grading in this course (process {file.read().strip()})"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
-    def __init__(self, assignment: Assignment, course: Path, seed: str = "") -> None:
-        from nbgrader.apps import NbGraderAPI
-        from nbgrader.coursedir import CourseDirectory
-        from sqlalchemy.exc import SAWarning
-        from traitlets.config import Config
-        from traitlets.config.loader import PyFileConfigLoader
 
-        warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's, and harmless
-        # nbgrader calls alembic by its bare name; kernels run on one thread, like the checks
-        bin_folder = str(Path(sys.executable).parent)
-        os.environ["PATH"] = os.pathsep.join([bin_folder, os.environ.get("PATH", "")])
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        if seed:
-            os.environ["MARKING_SEED"] = seed
-        self.assignment, self.course, self.work = assignment, course, course / "_grading"
-        self.work.mkdir(exist_ok=True)
-        config: Any = Config()
-        config.merge(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
-        config.CourseDirectory.root = str(course)
-        config.CourseDirectory.release_directory = "_grading/release"
-        config.CourseDirectory.db_url = f"sqlite:///{self.work / 'gradebook.db'}"
-        self.config, self.directory = config, CourseDirectory(config=config)
-        self.api: Any = NbGraderAPI(self.directory, config=config)
-        self.api.log_level = "ERROR"
-
-    def folder(self, step: str, student: str) -> Path:
-        """Where a step keeps a student's files."""
-        return self.work / step / student / self.assignment.name
-
-    def prepare(self) -> None:
-        """Tell the gradebook what the assignment is worth."""
-        done = self.api.generate_assignment(self.assignment.name, force=True, create=True)
-        if not done["success"]:
-            raise RuntimeError(
-                f"nbgrader could not read solutions/{self.assignment.name}: {_last(done['log'])}"
-            )
-
-    def collect(self, one: Submission) -> None:
-        """Put one student's notebook, or the untouched one in its place, where nbgrader looks."""
-        folder = self.folder("submitted", one.student)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        untouched = release_path(self.course, self.assignment.name).read_text(encoding="utf-8")
-        (folder / f"{self.assignment.name}.ipynb").write_text(
-            one.text or untouched, encoding="utf-8"
+def submitted(book: Book, orders: Orders) -> list[Handed]:
+    """What stands under submitted/, one a student."""
+    root = Path(
+        book.directory.format_path(book.directory.submitted_directory, "x", orders.name)
+    ).parents[1]
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        place = folder / orders.name
+        if folder.is_symlink() or place.is_symlink() or not place.is_dir():
+            continue
+        if not collect.STUDENT.fullmatch(folder.name):
+            raise Unusable(f"{folder}: {folder.name!r} is no name of a student")
+        if not orders.students or folder.name in orders.students:
+            found.append(collect.read_submitted(place, folder.name))
+    unknown = set(orders.students) - {one.student for one in found}
+    if unknown:
+        raise Unusable(f"nothing was handed in by {', '.join(sorted(unknown))}: looked in {root}")
+    if not found:
+        raise Unusable(
+            f"nothing stands in {root}; collect a class first: proctor collect {orders.name} PLACE"
         )
-
-    def autograde(self, one: Submission) -> Row:
-        """Run one notebook and read its grades from the gradebook."""
-        done = self.api.autograde(self.assignment.name, one.student, force=True, create=True)
-        return self.read(one, "" if done["success"] else _last(done["log"]))
-
-    def read(self, one: Submission, error: str) -> Row:
-        """One student's grades, as the gradebook has them."""
-        from nbgrader.api import Gradebook, MissingEntry
-
-        row = Row(one.student, note=f"{one.path.name} {one.reason}" if one.reason else "")
-        grades = {}
-        with Gradebook(self.directory.db_url) as book:
-            try:
-                notebooks = book.find_submission(self.assignment.name, one.student).notebooks
-                grades = {grade.name: grade for notebook in notebooks for grade in notebook.grades}
-            except MissingEntry:
-                error = error or "no row in the gradebook"
-            for exercise in self.assignment.exercises:
-                grade = grades.get((exercise.check or exercise.answer).grader["grade_id"])
-                score = None if grade is None else grade.manual_score
-                if score is None and grade is not None:
-                    score = grade.auto_score
-                row.scores[exercise.name] = score
-                if score is None and not exercise.check and grade is not None and not error:
-                    row.waits.append(exercise.name)
-                elif score is None:
-                    row.lost = True
-        if row.lost or error:
-            row.lost = True
-            row.note = f"needs a person: {error or 'a graded cell is missing or was changed'}"
-        return row
-
-    def feedback(self, one: Submission, row: Row) -> None:
-        """Write one student's page, from a copy in which no hidden test stands."""
-        from nbgrader.apps import NbGraderAPI
-        from nbgrader.coursedir import CourseDirectory
-
-        source = self.folder("autograded", one.student) / f"{self.assignment.name}.ipynb"
-        if not source.exists():
-            return
-        nb = nbformat.read(source, as_version=4)
-        for cell in nb.cells:
-            text = cell.cell_type == "markdown"
-            cell.source = harmless(cell.source) if text else HIDDEN.sub("", cell.source)
-        if one.reason:
-            words = f"**This notebook is not yours.** Your file could not be graded: {row.note}."
-            nb.cells.insert(0, nbformat.v4.new_markdown_cell(words))
-        shown = self.folder("shown", one.student)
-        shutil.rmtree(shown, ignore_errors=True)
-        shown.mkdir(parents=True)
-        nbformat.write(nb, shown / source.name)
-        config: Any = self.config.copy()
-        config.CourseDirectory.autograded_directory = "_grading/shown"
-        api: Any = NbGraderAPI(CourseDirectory(config=config), config=config)
-        api.generate_feedback(self.assignment.name, one.student, force=True)
+    return found
 
 
-def _last(log: str) -> str:
-    lines = [line for line in log.splitlines() if "ERROR" in line or "Error" in line]
-    return re.sub(r"^\[.*?\] ", "", lines[-1])[:120] if lines else "nbgrader says nothing of it"
+def take_in(book: Book, name: str, places: list[Path]) -> list[Handed]:
+    """Collect a class into submitted/."""
+    found = collect.find(places, name)
+    for one in found:
+        folder = book.directory.format_path(book.directory.submitted_directory, one.student, name)
+        collect.put(one, Path(folder))
+    return found
 
 
-def table(rows: list[Row], assignment: Assignment) -> list[list[str]]:
-    """The table of marks: a head, a line a student."""
-    names = [exercise.name for exercise in assignment.exercises]
-    head = ["student", *names, "total", "of", "note"]
-    lines = [head]
-    for row in rows:
-        cells = [
-            "wait"
-            if name in row.waits
-            else "–"
-            if row.scores[name] is None
-            else f"{row.scores[name]:g}"
-            for name in names
-        ]
-        lines.append([row.student, *cells, f"{row.total:g}", f"{assignment.total:g}", row.note])
-    return lines
+def grade(course: Path, orders: Orders, box: Box | None = None) -> int:
+    """Grade, in a box that may be starting already; 0 when all are graded, 1 when some need a person."""
+    if orders.cluster:
+        cluster.checked(orders.cluster)
+        box = box or contextlib.nullcontext()  # pyright: ignore  the boxes are on the workers
+    with alone(course), box or Box(not orders.unsafe) as box:
+        book = Book(course, orders.name)
+        try:
+            book.claim()
+            back_up(book.url, course)
+            book.prepare()
+            if orders.places:
+                take_in(book, orders.name, orders.places)
+            return run(book, orders, box)
+        finally:
+            book.close()
 
 
-def grade(
-    assignment: Assignment,
-    course: Path,
-    folders: list[Path],
-    marks: Path | None = None,
-    seed: str = "",
-) -> int:
-    """Grade a class and print its marks; 1 where some submission needs a person, else 0."""
-    handed_in = find(folders, assignment.name)
-    room = Class(assignment, course, seed)
-    room.prepare()
-    rows = []
-    for number, one in enumerate(handed_in, 1):
+def run(book: Book, orders: Orders, box: Box) -> int:
+    """Grade what stands in submitted/ and is not in the journal."""
+    every = submitted(book, orders)
+    spec = book.spec(orders.seed, orders.limits)
+    for one in every:
+        collect.named(one, list(spec["notebooks"]))
+    marks = {one.student: digest(one.files) for one in every}
+    known = book.recorded()
+    todo = [one for one in every if orders.again or (one.student, marks[one.student]) not in known]
+    graded = cluster.grade(orders.cluster, spec, todo) if orders.cluster else None
+    graded = graded or Pool(spec, orders.jobs, box=box).grade(todo)
+    held, broken, failed = [], {}, 0
+    with bar() as progress:
+        task = progress.add_task(orders.name, total=len(todo), failed=0)
+        for one, result in graded if todo else ():
+            failed += "broken" in result or needs_a_person(spec, result)
+            if "broken" in result:
+                broken[one.student] = result["broken"]
+            elif orders.again:
+                held.append((one, result))
+            else:
+                write(book, spec, orders, one, marks[one.student], result)
+            progress.update(task, advance=1, failed=failed)
+    if held and agreed(book, held, orders.yes):
+        for one, result in held:
+            write(book, spec, orders, one, marks[one.student], result)
+    known = book.recorded()
+    rows = [
+        row_of(
+            book,
+            spec,
+            one,
+            known.get((one.student, marks[one.student]), {}),
+            broken.get(one.student, ""),
+        )
+        for one in every
+    ]
+    place = orders.marks or book.course / "_grading" / f"{orders.name}.csv"
+    show(rows, spec, place, orders.unsafe)
+    if len(every) > len(todo):
         print(
-            f"\r{number} of {len(handed_in)}: {one.student}\033[K",
-            end="",
-            file=sys.stderr,
-            flush=True,
+            f"{len(every) - len(todo)} were graded before and have not changed; --again grades them anew"
         )
-        room.collect(one)
-        rows.append(room.autograde(one))
-        room.feedback(one, rows[-1])
-    print("\r\033[K", end="", file=sys.stderr, flush=True)
-    lines = table(rows, assignment)
-    marks = marks or room.work / f"{assignment.name}.csv"
-    marks.parent.mkdir(parents=True, exist_ok=True)
-    with marks.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(lines)
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    for line in lines:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
-    waiting, lost = sum(bool(row.waits) for row in rows), sum(row.lost for row in rows)
-    print(f"{len(rows)} submissions; marks in {marks}, feedback in {room.work / 'feedback'}")
-    if waiting:
-        print(f"{waiting} wait to be graded by hand: nbgrader's formgrader")
-    if lost:
-        print(f"{lost} need a person: nbgrader gave no grade")
-    return int(bool(lost))
+    return int(any(row.lost for row in rows) or bool(broken))
+
+
+def write(book: Book, spec: dict, orders: Orders, one: Handed, mark: str, result: Result) -> None:
+    """One result into the gradebook."""
+    result |= {"seed": orders.seed, "unsafe": orders.unsafe, "versions": versions()}
+    book.record(one.student, mark, spec, result, one.stamp)
+
+
+def versions() -> dict[str, str]:
+    """What graded it."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("etude", "torch", "numpy", "nbgrader")}

@@ -2,7 +2,7 @@
 
 import re
 
-DRAFT = "formulas/mcmc"
+DRAFT = "further_transformers/electra"
 NAME = "formulas/linear_regression"
 
 
@@ -10,16 +10,18 @@ def test_a_draft_has_its_homes_and_says_what_it_lacks(house):
     written = house.run("-m", "press", "new", "--chapter", DRAFT).stdout
     files = re.findall(r"wrote (\S+)", written)
     try:
-        assert {"book/formulas/mcmc.md", "solutions/mcmc/answers.py"} <= set(files)
-        assert "tests/formulas/mcmc/test_mcmc.py" in files
+        assert {"book/further_transformers/electra.md", "solutions/electra/answers.py"} <= set(
+            files
+        )
+        assert "tests/further_transformers/electra/test_electra.py" in files
         code = "from press import rules; print(rules.drafts())"
         lacking = house.run("-c", code).stdout
-        assert "'formulas/mcmc'" in lacking
+        assert f"'{DRAFT}'" in lacking
         assert "a {quiz} on its page" in lacking
         assert "2000 to 4000 words" in lacking
         assert house.faults() == "", "a draft outside the contents is no fault"
-        house.edit("_toc.yml", lambda t: t.replace("linear_regression\n", "mcmc\n"))
-        assert "book/formulas/mcmc.md:1: is a draft" in house.faults()
+        house.edit("_toc.yml", lambda t: t.replace(NAME + "\n", DRAFT + "\n"))
+        assert "book/further_transformers/electra.md:1: is a draft" in house.faults()
         again = house.run("-m", "press", "new", "--chapter", DRAFT).stdout
         assert "wrote" not in again, "what an author has begun is never overwritten"
     finally:

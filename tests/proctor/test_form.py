@@ -232,6 +232,36 @@ PLANTED = {
         '{"grade" false, "grade_id": "rms_pool"',
         "no JSON",
     ),
+    "an optimizer steps the student's parameters": (
+        TEXT,
+        "        x, y = clouds(200, shift)\n",
+        "        x, y = clouds(200, shift)\n        torch.optim.SGD([x], lr=1)\n",
+        "would step copies",
+    ),
+    "the student's source is read": (
+        TEXT,
+        "        x, y = clouds(200, shift)\n",
+        "        x, y = clouds(200, shift)\n        inspect.getsource(classify)\n",
+        "source of a student's function does not cross",
+    ),
+    "a name of the student's is replaced": (
+        TEXT,
+        "        x, y = clouds(200, shift)\n",
+        "        x, y = clouds(200, shift)\n        classify = len\n",
+        "replaced only on this side",
+    ),
+    "a class of the student's is a base": (
+        TEXT,
+        "def share(came, right):\n",
+        "def share(came, right):\n    class Better(classify): pass\n",
+        "cannot be a base",
+    ),
+    "a module is passed in": (
+        TEXT,
+        "        x, y = clouds(200, shift)\n",
+        "        x, y = clouds(200, shift)\n        net = torch.nn.Linear(2, 1)\n        classify(net, x, y)\n",
+        "without gradients: pass tensors",
+    ),
     "too few right answers": (
         ANSWERS,
         "# %% standardize, right: column",

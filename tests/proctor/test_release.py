@@ -8,7 +8,7 @@ import pytest
 
 from proctor import release, trial
 from proctor.__main__ import main
-from proctor.grade import Class
+from proctor.gradebook import Book
 from tests.proctor.support import EXERCISES, OWN, ROOT, TEXTS, assignment, exercise
 
 each = pytest.mark.parametrize("name", TEXTS)
@@ -53,8 +53,9 @@ def test_nothing_is_out_of_step():
 
 def test_the_release_is_what_nbgrader_makes(small_course):
     """Our short way through nbgrader's preprocessors gives the bytes of `nbgrader generate_assignment`."""
-    room = Class(assignment("small"), small_course)
-    room.prepare()
+    book = Book(small_course, "small")
+    book.prepare()
+    book.close()
     made = small_course / "_grading/release/small/small.ipynb"
     assert made.read_bytes() == release.release_path(small_course, "small").read_bytes()
 

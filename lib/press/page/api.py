@@ -5,14 +5,20 @@ import pkgutil
 import re
 from collections.abc import Iterator
 
+from press.layout import chapters, slugs
 from press.page.blocks import Block
 
 
 def modules(root: str = "etude") -> Iterator[str]:
-    """The names of all modules with a docstring, packages before what is in them."""
+    """The names of all modules with a docstring, packages before what is in them; not those of drafts.
+
+    A draft's equations are on no page, so its code could lead nowhere.
+    """
+    drafts = {f"{root}.{slug.replace('/', '.')}" for slug in set(slugs()) - set(chapters())}
     package = importlib.import_module(root)
     for found in pkgutil.walk_packages(package.__path__, f"{root}."):
-        if importlib.import_module(found.name).__doc__:
+        draft = any(f"{found.name}.".startswith(f"{one}.") for one in drafts)
+        if not draft and importlib.import_module(found.name).__doc__:
             yield found.name
 
 

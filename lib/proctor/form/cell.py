@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proctor.exercise import Cell, Exercise, Share
+from proctor.form import channel
 
 HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS\n?")
 SOLUTION = re.compile(r"(?ms)^[ \t]*### BEGIN SOLUTION\n(.*?)^[ \t]*### END SOLUTION\n?")
@@ -32,7 +33,12 @@ def faults(exercise: Exercise, path: Path) -> Iterator[str]:
         *_form(ast.parse(visible), "without its hidden tests, "),
     ):
         yield f"{path}:{check.line + line - 1}: {words}"
-    rest = (*_points(exercise, visible), *_checks(exercise), *_misconceptions(exercise))
+    rest = (
+        *_points(exercise, visible),
+        *_checks(exercise),
+        *_misconceptions(exercise),
+        *channel.faults(exercise),
+    )
     yield from (f"{path}:{check.line + line - 1}: {words}" for line, words in rest)
 
 

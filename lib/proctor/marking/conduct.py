@@ -19,7 +19,9 @@ class Placed(Tensor):
     """A tensor whose device was chosen; what is computed from it is Placed too."""
 
 
-class _Placing(TorchFunctionMode):
+class Placing(TorchFunctionMode):
+    """While it lasts, what is made on a device that was named is Placed."""
+
     def __torch_function__(self, function, types, args=(), kwargs=None):
         y = function(*args, **(kwargs or {}))
         chosen = any(isinstance(a, torch.device) for a in (*args, *(kwargs or {}).values()))
@@ -111,7 +113,7 @@ def tidy(run: Call, arguments: tuple) -> None:
     for y, again in zip(first, results(strided), strict=True):
         compare(again, y, 1e-4, "for an x that is not contiguous, the result", lambda _: "")
     on_device = []
-    with contextlib.suppress(Exception), _Placing():
+    with contextlib.suppress(Exception), Placing():
         on_device = results(placed)
     if any(type(y) is Tensor and y.is_floating_point() for y in on_device):
         raise Wrong("a result on the default device", "one on the device of x",

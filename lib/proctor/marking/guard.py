@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import ClassVar
 
 import torch
 
@@ -32,11 +33,13 @@ class at_most:
     The first ring raises wherever the code happens to be. If a bare `except:`, or a `finally` with
     `continue`, takes it, the next ring raises at *every* instruction of the frames between the code
     and us: no handler gets to its first line. Where there is no alarm clock (Windows, another
-    thread) nothing happens.
+    thread) nothing happens. Work done in another process on behalf of the code is added to `elsewhere`.
     """
 
+    running: ClassVar[list["at_most"]] = []  # the innermost last
+
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.rang, self.clock = seconds, False, False
+        self.seconds, self.rang, self.clock, self.elsewhere = seconds, False, False, 0.0
         self.springs: list[weakref.ref] = []
 
     def __enter__(self) -> None:
@@ -44,12 +47,18 @@ class at_most:
         self.clock = main and hasattr(signal, "setitimer")
         self.waits, self.depth = sys._getframe(1), sys.getrecursionlimit()
         self.start = time.monotonic(), time.thread_time()
+        self.running.append(self)
         if self.clock:
             self.tracing = sys.gettrace()
             self.before = signal.signal(signal.SIGALRM, self.ring)
             signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN)
 
+    def left(self) -> float:
+        """Seconds of work that may still be done."""
+        return self.seconds - (time.thread_time() - self.start[1]) - self.elsewhere
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.running.remove(self)
         if self.clock:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self.before)
@@ -120,7 +129,8 @@ def own_world(said: list[str]) -> Iterator[None]:
             out.flush()
             os.dup2(sink.fileno(), number)  # the file: C++ writes past Python
             out.write = listen  # the object: a logging handler may hold it
-        torch.manual_seed(0)  # noqa: TID251  within fork_rng
+        # Not torch.manual_seed, which notes a stack for each accelerator that has not been used yet.
+        torch.default_generator.manual_seed(0)
         torch.set_default_dtype(torch.float32)
         try:
             with torch.enable_grad(), torch.device("cpu"):

@@ -33,7 +33,23 @@ class Unfinished(Exception):
         return [str(self)]
 
 
-ACRONYMS = {"Cnn", "cnn", "Rnn", "rnn", "Gan", "gan", "Mcmc", "mcmc", "Bert", "bert", "T5"}
+ACRONYMS = {
+    "Cnn",
+    "cnn",
+    "Rnn",
+    "rnn",
+    "Gru",
+    "gru",
+    "Lstm",
+    "lstm",
+    "Gan",
+    "gan",
+    "Mcmc",
+    "mcmc",
+    "Bert",
+    "bert",
+    "T5",
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,8 @@ def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -
     if out_of_time:
         return {"got": out_of_time, "likely": "a loop that never ends, or far too much work"}
     lines: dict[str, object] = {"got": f"{type(error).__name__}: {error}".splitlines()[0]}
+    if there := getattr(error, "where", ""):  # from a process where the student's code runs alone
+        return lines | {"where": there}
     ours = check.run.__code__.co_filename
     steps = [
         (frame.f_code.co_filename, line)

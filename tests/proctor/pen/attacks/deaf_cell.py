@@ -1,0 +1,18 @@
+# A cell never ends and ignores the interrupt.
+# points: 2 3
+# words: did not stop when interrupted
+
+# %% p1-sol
+def relu_sum(x):
+    return float(sum(v for v in x if v > 0))
+
+# %% p2-sol
+def softmax(x):
+    e = torch.exp(x - x.max(-1, keepdim=True).values)
+    return e / e.sum(-1, keepdim=True)
+
+# %% before p2-sol
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+while True:
+    pass

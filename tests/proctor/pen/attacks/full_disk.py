@@ -1,0 +1,19 @@
+# The disk is filled.
+# points: 2 3
+# words: stopped:
+
+# %% p1-sol
+def relu_sum(x):
+    return float(sum(v for v in x if v > 0))
+
+# %% p2-sol
+def softmax(x):
+    e = torch.exp(x - x.max(-1, keepdim=True).values)
+    return e / e.sum(-1, keepdim=True)
+
+# %% before p2-sol
+try:
+    for n in range(10):
+        open(f"f{n}", "wb").write(bytes(30 << 20))
+except OSError as error:
+    print("stopped:", error.strerror)
