@@ -7,7 +7,9 @@ import time
 import pytest
 import torch
 
-from proctor.marking.guard import OutOfTime, at_most
+from proctor.marking import guard
+from proctor.marking.guard import OutOfTime, at_most, off_the_clock
+from tests.proctor.support import checked
 
 
 def forever():
@@ -165,3 +167,58 @@ def test_waiting_for_a_busy_machine_is_not_working():
     """The limit is the code's own seconds: 0.3 s asleep do not count against 0.2 s of work."""
     with at_most(0.2):
         time.sleep(0.3)
+
+
+def work(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def checks_then_works(seconds):
+    with off_the_clock():
+        work(seconds)
+    work(seconds)
+
+
+def test_what_a_check_does_itself_is_not_the_students_work():
+    with at_most(0.2):
+        for _ in range(3):
+            with off_the_clock():
+                work(0.15)
+        work(0.1)
+    with pytest.raises(OutOfTime), at_most(0.2):
+        checks_then_works(0.3)
+
+
+def test_a_check_has_a_limit_of_its_own(monkeypatch):
+    monkeypatch.setattr(guard, "SPARED", 0.1)
+    start = time.process_time()
+    with pytest.raises(OutOfTime), at_most(0.1), off_the_clock():
+        forever()
+    assert time.process_time() - start < 1
+
+
+def test_a_misconception_is_named_on_however_slow_a_machine():
+    """The reference answer and each misconception take longer than the student has."""
+    cell = """
+import time
+from proctor.marking import Task
+def busy():
+    until = time.thread_time() + 0.3
+    while time.thread_time() < until: pass
+def answer(x): return x + 1
+def expected(x): busy(); return x + 2
+task = Task("answer", points=1, read="a/b#c", misconceptions={"one": "one was added", "none": "none was"})
+@task.misconception(0)
+def none(x): busy(); return x
+@task.misconception(0)
+def one(x): busy(); return x + 1
+@task(1, seconds=0.2)
+def values():
+    task.agree(answer, expected, 3)
+task.mark()
+"""
+    score, said = checked(cell)
+    assert score == 0
+    assert "one was added" in said

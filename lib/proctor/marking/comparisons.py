@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from proctor.marking import conduct, values
+from proctor.marking.guard import off_the_clock
 from proctor.marking.student import Student
 from proctor.marking.words import Wrong
 
@@ -46,7 +47,7 @@ class Comparisons:
         """What the misconceptions say whose value came: the nearest, or all that are equally near."""
         gaps: dict[str, float] = {}
         for key, given in known:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), off_the_clock():
                 value = given() if callable(given) else given
                 if values.alike(came, value, tolerance):
                     gaps[key] = values.gap(came, value)
@@ -77,7 +78,8 @@ class Comparisons:
             return other(*conduct.copied(args), **conduct.copied(named))
 
         got = function(*args, **named)
-        wanted = call(expected) if callable(expected) else expected
+        with off_the_clock():
+            wanted = call(expected) if callable(expected) else expected
         if not isinstance(wanted, tuple):
             got, wanted = self.only(got, parts), self.only(wanted, parts)
             names, places = (name if isinstance(name, str) else "",), (None,)

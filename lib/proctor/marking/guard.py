@@ -19,6 +19,7 @@ from typing import ClassVar
 import torch
 
 AGAIN = 0.05  # seconds until an alarm that was swallowed rings again
+SPARED = 20.0  # seconds that a check may work at a time on its own account
 BOOKKEEPING = {dis.opmap[name] for name in ("PUSH_EXC_INFO", "COPY", "POP_EXCEPT", "RERAISE")}
 HOME = str(Path(__file__).parent)
 
@@ -33,13 +34,15 @@ class at_most:
     The first ring raises wherever the code happens to be. If a bare `except:`, or a `finally` with
     `continue`, takes it, the next ring raises at *every* instruction of the frames between the code
     and us: no handler gets to its first line. Where there is no alarm clock (Windows, another
-    thread) nothing happens. Work done in another process on behalf of the code is added to `elsewhere`.
+    thread) nothing happens. Work done in another process on behalf of the code is added to `elsewhere`,
+    and what a check does `off_the_clock` to `spared`.
     """
 
     running: ClassVar[list["at_most"]] = []  # the innermost last
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.rang, self.clock, self.elsewhere = seconds, False, False, 0.0
+        self.seconds, self.rang, self.clock = seconds, False, False
+        self.elsewhere, self.spared = 0.0, 0.0
         self.springs: list[weakref.ref] = []
 
     def __enter__(self) -> None:
@@ -53,9 +56,13 @@ class at_most:
             self.before = signal.signal(signal.SIGALRM, self.ring)
             signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN)
 
+    def worked(self) -> float:
+        """Seconds of work in this process that count."""
+        return time.thread_time() - self.start[1] - self.spared
+
     def left(self) -> float:
         """Seconds of work that may still be done."""
-        return self.seconds - (time.thread_time() - self.start[1]) - self.elsewhere
+        return self.seconds - self.worked() - self.elsewhere
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.running.remove(self)
@@ -77,8 +84,8 @@ class at_most:
     def ring(self, _signal: int, frame: FrameType | None) -> None:
         """Raise, if the code has worked for its seconds or been away for a multiple of them."""
         sys.setrecursionlimit(self.depth + 100)  # the code may have used up all of it
-        wall, cpu = time.monotonic() - self.start[0], time.thread_time() - self.start[1]
-        if cpu < self.seconds and wall < 4 * self.seconds + 1:
+        wall, cpu = time.monotonic() - self.start[0], self.worked()
+        if cpu < self.seconds and wall < 4 * (self.seconds + self.spared) + 1:
             signal.setitimer(signal.ITIMER_REAL, max(self.seconds - cpu, AGAIN), AGAIN)
         elif self.guards(frame):
             again, self.rang = self.rang, True
@@ -106,6 +113,26 @@ class at_most:
         """Raise before an instruction, save those with which Python keeps account of exceptions."""
         if event == "opcode" and frame.f_code.co_code[frame.f_lasti] not in BOOKKEEPING:
             raise OutOfTime
+
+
+@contextlib.contextmanager
+def off_the_clock() -> Iterator[None]:
+    """A check's reference answer, and its search for the misconception, are not the student's work.
+
+    On a slow machine they would otherwise pass for an endless loop. They have a limit of their own,
+    since either may call what a student wrote.
+    """
+    if not at_most.running:
+        yield
+        return
+    clock, start = at_most.running[-1], time.thread_time()
+    clock.spared += SPARED
+    try:
+        yield
+    finally:
+        clock.spared += time.thread_time() - start - SPARED
+        if clock.clock and not clock.rang:
+            signal.setitimer(signal.ITIMER_REAL, max(clock.seconds - clock.worked(), AGAIN), AGAIN)
 
 
 @contextlib.contextmanager
