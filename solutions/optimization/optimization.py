@@ -892,16 +892,11 @@ def the_worked_example():
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
 def step(theta, g, m, v, t, lr, scheduled, correct=True):
-    """Adam's own step from torch.optim, on a copy, with its state set."""
-    p = torch.nn.Parameter(theta.double().clone())
-    optimizer = torch.optim.Adam([p], lr=lr * scheduled)
-    p.grad = g.double()
-    optimizer.state[p] = {"step": torch.tensor(float(t - 1)), "exp_avg": m.double().clone(), "exp_avg_sq": v.double().clone()}
-    optimizer.step()
-    new_m, new_v = optimizer.state[p]["exp_avg"], optimizer.state[p]["exp_avg_sq"]
-    if not correct:
-        return -scheduled * lr * new_m / (new_v.sqrt() + 1e-8), new_m, new_v
-    return p.detach() - theta.double(), new_m, new_v
+    """Adam's own step, in float64: torch.optim agrees, but its first step imports a compiler."""
+    g, m, v = (one.double() for one in (g, m, v))
+    new_m, new_v = m.lerp(g, 0.1), v.lerp(g * g, 0.001)
+    c1, c2 = (1 - 0.9**t, 1 - 0.999**t) if correct else (1, 1)
+    return -scheduled * lr * (new_m / c1) / ((new_v / c2).sqrt() + 1e-8), new_m, new_v
 
 
 def expected(theta, g, m, v, t, lr, decay, eta, decayed, factor=None, before=True, correct=True):
