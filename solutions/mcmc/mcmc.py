@@ -651,7 +651,7 @@ task.mark()
 #
 # $t = \text{low} + u_i\,(\text{high} - \text{low})$, with `u[i, c]`.
 #
-# If $\log\pi(t) > \log y$, it moves there and is done. Else $t$ becomes its low end if $t < x$, its high end if not. Who finds none in all tries, stays at $x$. Return the new places (C) and how often each chain tried (C), integers. Far out, $\pi(x)$ may be 0 in floating point; $\log\pi(x)$ is not $-\infty$.
+# If $\log\pi(t) > \log y$, it moves there and is done. Else $t$ becomes its low end if $t < x$, its high end if not. A chain that finds none in all tries, stays at $x$. Return the new places (C) and how often each chain tried (C), integers. Far out, $\pi(x)$ may be 0 in floating point; $\log\pi(x)$ is not $-\infty$.
 #
 # Example: $\pi = N(0, 1)$, $x = 1$, $\log u = -0.5$, so the slice is $|t| < \sqrt2$; interval $(-3, 5)$, $u = (0.875, 0.2, 0.5, 0.25)$. Tries: 4, then $-1.6$ in $(-3, 4)$, then $1.2$ in $(-1.6, 4)$, a hit: place 1.2, 3 tries.
 #
@@ -1117,7 +1117,7 @@ task.mark()
 #
 # $p \leftarrow p - \frac\epsilon2\nabla U(q)$, $\;q \leftarrow q + \epsilon M^{-1}p$, $\;p \leftarrow p - \frac\epsilon2\nabla U(q)$,
 #
-# $M$ being any symmetric positive matrix. Return q, p (both (C, d)) and the energy error of each chain (C): the largest $|H - H_{\text{start}}|$ after any of the steps, not only the last.
+# $M$ being any symmetric positive definite matrix. Return q, p (both (C, d)) and the energy error of each chain (C): the largest $|H - H_{\text{start}}|$ after any of the steps, not only the last.
 #
 # Example: $A = 1$, $c = 1$, $M = 2$, $\epsilon = 1$, one step from $q = 1$, $p = 0$: $\nabla U = 2$, $p = -1$, $q = 0.5$, $\nabla U = 0.625$, $p = -1.3125$. $H$ went from 0.75 to 0.5713: error 0.1787.
 #
@@ -1366,7 +1366,7 @@ task.mark()
 #
 # *Why it matters:* the mean of a chain that still drifts means nothing, and one chain alone never says so. Cut into pieces it does.
 #
-# **Task.** `draws` (n, m) holds n draws of m chains. Cut each chain into `pieces` pieces of $\ell = \lfloor n/\text{pieces}\rfloor$ draws; what is too much goes at the *beginning*. Replace every value by $z = \Phi^{-1}\bigl(\frac{r - 3/8}{S + 1/4}\bigr)$, with $r$ its rank among all $S$ values that are left, of all pieces,
+# **Task.** `draws` (n, m) holds n draws of m chains. Cut each chain into `pieces` pieces of $\ell = \lfloor n/\text{pieces}\rfloor$ draws; surplus draws are dropped from the *beginning*. Replace every value by $z = \Phi^{-1}\bigl(\frac{r - 3/8}{S + 1/4}\bigr)$, with $r$ its rank among all $S$ values that are left, of all pieces,
 # from 1; equal values share the mean of their ranks. With $W$ the mean of the pieces' variances (over $\ell - 1$) and $V$ the variance of their means (over their number less 1), return
 #
 # $\hat R = \sqrt{\dfrac{\ell - 1}\ell + \dfrac VW}$,
@@ -1414,7 +1414,7 @@ import torch
 from proctor.marking import Task
 
 task = Task("pieces_rhat", points=2, read="formulas/mcmc#how-far-to-trust-the-draws", misconceptions={
-    "end_dropped": "surplus draws went at the end: the first ones are the least trustworthy",
+    "end_dropped": "surplus draws were dropped from the end: the first ones are the least trustworthy",
     "uncut": "the chains were not cut: pieces of one chain are compared, too",
     "interlaced": "a piece took every so-manieth draw: pieces are what comes one after the other",
     "values": "the values were compared, not the normal quantiles of their ranks",
@@ -1429,7 +1429,7 @@ task = Task("pieces_rhat", points=2, read="formulas/mcmc#how-far-to-trust-the-dr
 
 @task(0.25)
 def the_worked_example():
-    """Cut at the end of what is too much, rank all, Φ⁻¹, then the two variances."""
+    """Drop the surplus, cut, rank all, Φ⁻¹, then the two variances."""
     task.equal(pieces_rhat(torch.tensor([[0.0], [1], [3], [2], [3], [8], [4]]), 2), 1.634627, {
         "end_dropped": 1.202380, "uncut": math.nan, "interlaced": 0.873247, "values": 1.338532, "ranks": 1.706541,
         "in_each_piece": 0.816497, "ties_broken": 2.019443, "divided_by_all": 1.473320, "squared": 2.672006}, name="R̂")
@@ -1589,7 +1589,7 @@ task.mark()
 #
 # $\tau = -1 + 2\sum_{k=0}^K \min_{j \le k}\Gamma_j$,
 #
-# where $K + 1$ is the first $k$ whose pair is not positive; without one, all pairs count. It may be larger than $n$. A quantity with $\gamma_0 = 0$ never changes and has $n$.
+# where $K + 1$ is the first $k$ whose pair is not positive; without one, all pairs count. It may be larger than $n$; $T \ge 2$, and $\tau$ comes out positive in all that is tested. A quantity with $\gamma_0 = 0$ never changes and has $n$.
 #
 # Example: $\gamma = (2, 1, -0.2, 0.6, 0.6, 0.2, -0.4, 0.2)$, $n = 280$: pairs $1.5, 0.2, 0.4, -0.1$, of which $1.5, 0.2, 0.2$ count: $\tau = 2.8$, ESS 100.
 #

@@ -18,7 +18,7 @@
 # Stuck? Open the hints one by one.
 #
 # Gradients are given as tensors; $\alpha$ is the learning rate, $\odot$ the product of entries. No exercise needs autograd
-# or `torch.optim`, and none is solved by them.
+# or `torch.optim`.
 
 # %%
 import math
@@ -46,7 +46,7 @@ import torch
 #
 # <details><summary>Answer</summary>
 #
-# It may grow for a while in the steep directions; the small rates of the same plan bring it down again. With exact gradients
+# It may grow for a while in the steep directions; the other rates of the same plan make up for it. With exact gradients
 # all that counts is the product, so the order is free. With rounding, or noise, it is not.
 #
 # </details>
@@ -214,7 +214,7 @@ task.mark()
 #
 # ●●●○○ · 25 minutes · {{points}}
 #
-# *Why it matters:* a batch that takes its share from every group of the data is less noisy than one drawn from the whole; so are many data loaders built.
+# *Why it matters:* a batch that takes its share from every group of the data is usually less noisy than one drawn from the whole; so are many data loaders built.
 #
 # **Task.** `g` (N, d) holds the gradient of each example, `group` (N) its group, integers $0 \dots S - 1$. A batch draws `take[s]` examples from group $s$, without replacement, and estimates the mean gradient by
 # $\hat g = \sum_s \frac{N_s}N \bar g_s$, with $\bar g_s$ the mean of what it drew there. Return $\mathbb E\,\lVert\hat g - \bar g\rVert^2$, one number, where $\bar g$ is the mean of all gradients.
@@ -418,7 +418,7 @@ task.mark()
 #
 # <details><summary>Answer</summary>
 #
-# Yes: each time it begins to climb it is stopped, and what it has gained in height is lost for good.
+# Yes: each time it begins to climb it is stopped, and its speed is lost for good.
 #
 # </details>
 
@@ -618,7 +618,7 @@ task.mark()
 #
 # <details><summary>Answer</summary>
 #
-# $m = 0.1g$ and $v = 0.01g^2$ (with $\beta_2 = .99$) are hardly corrected: the step is $\alpha\cdot0.1/0.1 = \alpha$; with $\beta_2 = 0.999$ it is three times $\alpha$, as $\sqrt{0.001} \approx 0.03$.
+# $m = 0.1g$ and $v = 0.01g^2$ (with $\beta_2 = .99$) give, uncorrected after many steps, $\alpha\cdot0.1/0.1 = \alpha$: the two errors happen to cancel. With $\beta_2 = 0.999$ and $t = 1000$, $1 - \beta_2^t \approx 0.63$ and the step is $\alpha\cdot0.1/\sqrt{0.001/0.63} \approx 2.5\alpha$.
 #
 # </details>
 
@@ -876,6 +876,7 @@ task = Task("paper_adamw", points=3, read="formulas/optimization#adam", misconce
     "after": "the decay acts on θ after Adam's step: both parts see the old θ",
     "not_corrected": "the bias correction is missing",
     "exchanged": "what is not marked decayed: the mask is the other way round",
+    "eps_inside": "eps stands inside the root: it is added after it",
 })
 
 
@@ -891,16 +892,17 @@ def the_worked_example():
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
-def step(theta, g, m, v, t, lr, scheduled, correct=True):
+def step(theta, g, m, v, t, lr, scheduled, correct=True, inside=False):
     """Adam's own step, in float64: torch.optim agrees, but its first step imports a compiler."""
     g, m, v = (one.double() for one in (g, m, v))
     new_m, new_v = m.lerp(g, 0.1), v.lerp(g * g, 0.001)
     c1, c2 = (1 - 0.9**t, 1 - 0.999**t) if correct else (1, 1)
-    return -scheduled * lr * (new_m / c1) / ((new_v / c2).sqrt() + 1e-8), new_m, new_v
+    size = (new_v / c2 + 1e-8).sqrt() if inside else (new_v / c2).sqrt() + 1e-8
+    return -scheduled * lr * (new_m / c1) / size, new_m, new_v
 
 
-def expected(theta, g, m, v, t, lr, decay, eta, decayed, factor=None, before=True, correct=True):
-    way, new_m, new_v = step(theta, g, m, v, t, lr, eta, correct)
+def expected(theta, g, m, v, t, lr, decay, eta, decayed, factor=None, before=True, correct=True, inside=False):
+    way, new_m, new_v = step(theta, g, m, v, t, lr, eta, correct, inside)
     old = theta.double()
     shrink = (eta * decay if factor is None else factor) * torch.where(decayed, 1.0, 0.0)
     return (old + way - shrink * old if before else (old + way) * (1 - shrink)), new_m, new_v
@@ -946,6 +948,11 @@ def exchanged(theta, g, m, v, t, lr, decay, eta, decayed):
     return expected(theta, g, m, v, t, lr, decay, eta, ~decayed)
 
 
+@task.misconception(2.5)
+def eps_inside(theta, g, m, v, t, lr, decay, eta, decayed):
+    return expected(theta, g, m, v, t, lr, decay, eta, decayed, inside=True)
+
+
 NAMES = "theta", "m", "v"
 
 
@@ -964,10 +971,12 @@ def any_moment():
 
 @task(0.5, needs="any_moment")
 def nothing_to_do():
-    """With η = 0 the weights stay, and the moments go on; with λ = 0 it is Adam."""
+    """With η = 0 the weights stay, and the moments go on; with λ = 0 it is Adam, for tiny gradients too."""
     mask = torch.tensor([True, False, True])
     task.agree(paper_adamw, expected, *moment(3), 7, 0.1, 0.2, 0.0, mask, name=NAMES, tolerance=1e-3)
     task.agree(paper_adamw, expected, *moment(3), 7, 0.1, 0.0, 0.5, mask, name=NAMES, tolerance=1e-3)
+    theta, g, m, v = moment(3)
+    task.agree(paper_adamw, expected, theta, 1e-4 * g, 0 * m, 0 * v, 1, 0.1, 0.0, 0.5, mask, name=NAMES, tolerance=1e-3)
 
 
 @task(0.5, needs="any_moment")
@@ -1009,7 +1018,7 @@ task.mark()
 # *Why it matters:* this schedule needs no end that is known in advance: hold as long as you like, and cool down when you must stop. Large language models are trained so.
 #
 # **Task.** Return the learning rate at each step of `t` (integers, any shape), for a run of `total` steps. In the first `warm` steps it rises from 0 by equal amounts, $\alpha\,\frac{t + 1}{\text{warm}}$, so that step warm − 1 has the full
-# $\alpha$. It stays there. In the last `cool` steps, $\text{total} - \text{cool} \le t < \text{total}$, it is $\alpha\left(1 - (1 - r)\sqrt{u}\right)$ with $u = \frac{t + 1 - (\text{total} - \text{cool})}{\text{cool}}$, so that the last step has $r\alpha$; after that it stays there.
+# $\alpha$. It stays there. In the last `cool` steps, $\text{total} - \text{cool} \le t < \text{total}$, it is $\alpha\left(1 - (1 - r)\sqrt{u}\right)$ with $u = \frac{t + 1 - (\text{total} - \text{cool})}{\text{cool}}$, so that the last step has $r\alpha$. From step `total` on it is $r\alpha$, also if `cool` is 0; warm + cool ≤ total.
 # Either phase may have no steps. Return float32.
 #
 # Example: $\alpha = 1$, warm 2, cool 4, total 8, $r = 0$, steps $0, 1, 3, 4, 7, 9$: $0.5, 1, 1, 0.5, 0, 0$.

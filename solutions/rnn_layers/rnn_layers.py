@@ -249,7 +249,7 @@ def an_empty_sequence():
 def anything_in_the_padding():
     """The padding holds nan and infinities; nothing of it may be seen."""
     for filling in torch.nan, torch.inf:
-        x, lengths, *rest = batch(4, 1, 0, 2, time=5)
+        x, lengths, *rest = batch(4, 1, 3, 2, time=5)
         x[torch.arange(5)[:, None] >= lengths] = filling
         task.agree(coupled_lstm, expected, x, lengths, *rest, name=NAMES, tolerance=1e-3)
 
@@ -1664,7 +1664,8 @@ def shared_nodes_add_up():
 
 @task(0.5)
 def logsumexp_and_round():
-    """logsumexp shares its gradient out by softmax; round passes it on whole."""
+    """logsumexp shares its gradient out by softmax; round passes it on whole, and takes halves to the even side as torch.round does."""
+    task.agree(run_tape, expected, [("round", 0), ("mul", 1, 0)], torch.tensor([[2.5, -0.5]]), name=NAMES, tolerance=1e-3)
     for tape in [("logsumexp", 0, 1, 2)], [("logsumexp", 0, 0, 1), ("mul", 3, 2)], [("logsumexp", 1), ("round", 3), ("mul", 4, 0), ("add", 5, 2)]:
         task.agree(run_tape, expected, tape, task.randn(3, 4), name=NAMES, tolerance=1e-3)
     for _ in range(4):
