@@ -549,7 +549,7 @@ def pieces_rhat(draws, pieces):
     return (1 - 1 / length + z.mean(1).var() / z.var(1).mean()).sqrt()
 
 # %% pieces_rhat, wrong: drops the last draws
-# 0 points: surplus draws went at the end
+# 0 points: surplus draws were dropped from the end
 # instead of: draws[n - pieces * length:]
 # write: draws[: pieces * length]
 
