@@ -90,10 +90,8 @@ def collect(given: argparse.Namespace, course: Path) -> int:
     from proctor.grade import alone, take_in
     from proctor.gradebook import Book
 
-    with alone(course):
-        book = Book(course, given.name)
+    with alone(course), contextlib.closing(Book(course, given.name)) as book:
         found = take_in(book, given.name, [Path(place).resolve() for place in given.places])
-        book.close()
     for one in found:
         for note in one.notes:
             print(f"{one.student}: {note}")

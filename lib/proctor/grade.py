@@ -136,8 +136,10 @@ def run(book: Book, orders: Orders, box: Box) -> int:
     marks = {one.student: digest(one.files) for one in every}
     known = book.recorded()
     todo = [one for one in every if orders.again or (one.student, marks[one.student]) not in known]
-    graded = cluster.grade(orders.cluster, spec, todo) if orders.cluster else None
-    graded = graded or Pool(spec, orders.jobs, box=box).grade(todo)
+    if orders.cluster:
+        graded = cluster.grade(orders.cluster, spec, todo)
+    else:
+        graded = Pool(spec, orders.jobs, box=box).grade(todo)
     held, broken, failed = [], {}, 0
     with bar() as progress:
         task = progress.add_task(orders.name, total=len(todo), failed=0)

@@ -256,6 +256,14 @@ def paper_adamw(theta, g, m, v, t, lr, decay, eta, decayed):
     moved = theta - rate * m / (v.sqrt() + 1e-8 * root)
     return torch.where(decayed, moved - eta * decay * theta, moved), m, v
 
+# %% paper_adamw, right: the chapter's Adam, which is torch's
+from etude.formulas.optimization.first_order import adam
+
+def paper_adamw(theta, g, m, v, t, lr, decay, eta, decayed):
+    state = {"step": t - 1, "exp_avg": m, "exp_avg_sq": v}
+    moved, state = adam(theta, g, state, lr=eta * lr)
+    return moved - eta * decay * theta.where(decayed, 0), state["exp_avg"], state["exp_avg_sq"]
+
 # %% paper_adamw, wrong: torch's decay
 # 0 points: here only η does
 # instead of: decay * theta.where

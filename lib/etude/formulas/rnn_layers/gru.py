@@ -8,7 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from etude.formulas.rnn_layers.sequences import (
+    Hidden,
     Pullback,
+    Sequence,
+    State,
     arriving,
     check_layer,
     expect_like,
@@ -20,9 +23,6 @@ from etude.formulas.rnn_layers.sequences import (
 
 __all__ = ["gru", "gru_cell", "gru_vjp"]
 
-Sequence = Float[Tensor, "time batch inputs"]
-State = Float[Tensor, "batch hidden"]
-Hidden = Float[Tensor, "time batch hidden"]
 RESETS = "after", "before"
 
 

@@ -15,12 +15,10 @@ from torch.autograd.function import once_differentiable
 from etude.formulas.rnn_layers.gru import gru_vjp
 from etude.formulas.rnn_layers.lstm import lstm_vjp
 from etude.formulas.rnn_layers.recurrent import rnn_vjp
-from etude.formulas.rnn_layers.sequences import one_of
+from etude.formulas.rnn_layers.sequences import Hidden, Sequence, one_of
 
 __all__ = ["GRU", "LSTM", "RNN", "through_time"]
 
-Sequence = Float[Tensor, "time batch inputs"]
-Hidden = Float[Tensor, "time batch hidden"]
 State = Float[Tensor, "1 batch hidden"]
 
 

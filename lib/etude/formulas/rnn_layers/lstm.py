@@ -9,7 +9,10 @@ from torch import Tensor
 
 from etude.core.shapes import bind
 from etude.formulas.rnn_layers.sequences import (
+    Hidden,
     Pullback,
+    Sequence,
+    State,
     arriving,
     check_layer,
     expect_like,
@@ -19,10 +22,6 @@ from etude.formulas.rnn_layers.sequences import (
 )
 
 __all__ = ["lstm", "lstm_cell", "lstm_vjp"]
-
-Sequence = Float[Tensor, "time batch inputs"]
-State = Float[Tensor, "batch hidden"]
-Hidden = Float[Tensor, "time batch hidden"]
 
 
 def peep(a: Tensor, p: Tensor | None, c: Tensor) -> Tensor:

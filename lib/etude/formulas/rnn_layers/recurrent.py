@@ -7,7 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from etude.formulas.rnn_layers.sequences import (
+    Hidden,
     Pullback,
+    Sequence,
+    State,
     arriving,
     check_layer,
     expect_like,
@@ -18,10 +21,6 @@ from etude.formulas.rnn_layers.sequences import (
 )
 
 __all__ = ["rnn", "rnn_vjp"]
-
-Sequence = Float[Tensor, "time batch inputs"]
-State = Float[Tensor, "batch hidden"]
-Hidden = Float[Tensor, "time batch hidden"]
 
 
 def rnn_vjp(

@@ -3,17 +3,21 @@
 Chapter: formulas/rnn_layers
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from etude.core.errors import ShapeError
 from etude.core.shapes import bind, check_float
 
 __all__ = [
+    "Hidden",
     "Pullback",
+    "Sequence",
+    "State",
     "arriving",
     "check_layer",
     "expect_like",
@@ -23,6 +27,9 @@ __all__ = [
     "shifted",
 ]
 
+Sequence = Float[Tensor, "time batch inputs"]
+State = Float[Tensor, "batch hidden"]
+Hidden = Float[Tensor, "time batch hidden"]
 Pullback: TypeAlias = Callable[..., Any]
 
 
@@ -68,7 +75,7 @@ def arriving(dh: Tensor | None, h: Tensor, name: str = "dh") -> Tensor:
     return dh
 
 
-def one_of(value: str, choices: Sequence[str], name: str) -> None:
+def one_of(value: str, choices: tuple[str, ...], name: str) -> None:
     """Refuse a word that names nothing.
 
     Raises:
@@ -78,7 +85,7 @@ def one_of(value: str, choices: Sequence[str], name: str) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
-def in_time(steps: Sequence[Tensor], like: Tensor) -> Tensor:
+def in_time(steps: list[Tensor], like: Tensor) -> Tensor:
     """The steps as one sequence, time first; none of them give an empty sequence of states `like`."""
     return torch.stack(list(steps)) if steps else like.new_zeros(0, *like.shape)
 
