@@ -154,6 +154,18 @@ def test_a_trajectory_that_runs_away_is_refused_and_reported():
     assert not calm.diverged.any()
 
 
+@pytest.mark.parametrize("factor", [-4000.0, 4000.0])
+def test_a_factor_of_the_density_is_no_divergence(factor):
+    """What counts is how much the energy changed, not how large it is."""
+    start = normal(50, 1)
+    plain, shifted = (
+        run(HamiltonianMonteCarlo(lambda x, c=c: c - x.square().sum(-1) / 2, 0.5, 5), start, 5, generator=stream(0))
+        for c in (0.0, factor)
+    )  # fmt: skip
+    assert not shifted.diverged.any()
+    assert (shifted.position - plain.position).abs().max() < 1e-9
+
+
 @pytest.mark.parametrize("target", [0.6, 0.8, 0.95])
 def test_dual_averaging_reaches_its_target(target):
     """α = e^{−ε}: the step size must become −log δ."""
