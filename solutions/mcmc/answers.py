@@ -386,12 +386,12 @@ def ellipse_step(x, mean, factor, counts, noise, log_u, u):
 # write: 0 * angle, angle
 
 # %% ellipse_step, wrong: F on the other side
-# 0.25 points: ν is F times ε
+# 0 points: ν is F times ε
 # instead of: factor @ noise
 # write: noise @ factor
 
 # %% ellipse_step, wrong: the posterior for the likelihood
-# 0.25 points: it is in the ellipse already
+# 0 points: it is in the ellipse already
 # instead of: return (counts * x - x.exp()).sum()
 # write: return (counts * x - x.exp()).sum() - torch.linalg.solve(factor, x - mean).square().sum() / 2
 

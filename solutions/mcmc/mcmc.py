@@ -198,7 +198,9 @@ def very_cold_chains():
     """Only differences of energies count, and e^(difference) may be as large as it likes: the minimum with 1 comes."""
     for level in (5.0, -40.0):
         energy = level + torch.arange(4) + 0.1 * task.randn(4)
-        task.agree(tempered_chains, expected, energy, torch.tensor([0.001, 1.0]), proposals(2, 4), name="P")
+        given = energy, torch.tensor([0.001, 1.0]), proposals(2, 4)
+        task.equal(tempered_chains(*given), expected(*given), {
+            "exponentials_first": lambda given=given: exponentials_first(*given)}, name="P")
 
 
 @task(0.5, needs="any_energies_and_proposals")
@@ -467,7 +469,7 @@ task.mark()
 #
 # $x_i \leftarrow m_i + \kappa\,(x_i - m_i) + \sqrt{1 - \kappa^2}\;\Lambda_{ii}^{-1/2}\,\varepsilon_i$,
 #
-# each seeing what those before it got. Coordinates that `order` does not name stay. $\kappa = 0$ is Gibbs, $-1 < \kappa < 0$ swings. Return the new x (C, d).
+# each seeing what those before it got; $\varepsilon_i$ belongs to coordinate $i$, whenever its turn comes. Coordinates that `order` does not name stay. $\kappa = 0$ is Gibbs, $-1 < \kappa < 0$ swings. Return the new x (C, d).
 #
 # Example: $\Lambda = \begin{pmatrix}4 & 2\\ 2 & 4\end{pmatrix}$, $h = (4, 0)$, $x = (1, 2)$, $\varepsilon = (-1, 1)$, $\kappa = 0.6$, order $0, 1$: $m_0 = 0$, $x_0 = 0.6 - 0.4 = 0.2$; $m_1 = -0.1$, $x_1 = -0.1 + 1.26 + 0.4 = 1.56$.
 #
@@ -513,6 +515,7 @@ task = Task("swinging_gibbs", points=2, read="formulas/mcmc#gibbs", misconceptio
     "noise_too_large": "the factor √(1 − κ²) is missing: part of the spread is already in x",
     "other_side": "κ has the wrong sign: κ (x_i − m_i) is added to m_i",
     "h_as_mean": "h was taken for the mean: h is Λμ",
+    "noise_by_turn": "the noise was taken in the order of the turns: ε_i belongs to coordinate i",
     "counting_order": "`order` was ignored: go through the coordinates as it says, and leave the others",
 })
 
@@ -529,20 +532,20 @@ def the_worked_example():
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
-def sweep(x, precision, h, noise, kappa, order, at_once=False, own=False, spread=None, root=None, h_is_mean=False):
+def sweep(x, precision, h, noise, kappa, order, at_once=False, own=False, spread=None, root=None, h_is_mean=False, by_turn=False):
     """Chain after chain, entry after entry."""
     P, new = precision.double().tolist(), x.double().clone()
     h, d, root = h.double(), len(P), (1 - kappa**2) ** 0.5 if root is None else root
     for c in range(len(x)):
         old = new[c].clone()
-        for i in order.tolist():
+        for turn, i in enumerate(order.tolist()):
             seen = old if at_once else new[c]
             if h_is_mean:
                 m = h[i] - sum(P[i][j] * (seen[j] - h[j]) for j in range(d) if j != i) / P[i][i]
             else:
                 m = (h[i] - sum(P[i][j] * seen[j] for j in range(d) if j != i or own)) / P[i][i]
             sd = P[i][i] ** -0.5 if spread is None else spread[i]
-            new[c, i] = m + kappa * (seen[i] - m) + root * sd * noise[c, i]
+            new[c, i] = m + kappa * (seen[i] - m) + root * sd * noise[c, turn if by_turn else i]
     return new
 
 
@@ -583,6 +586,11 @@ def other_side(x, precision, h, noise, kappa, order):
 @task.misconception(0)
 def h_as_mean(x, precision, h, noise, kappa, order):
     return sweep(x, precision, h, noise, kappa, order, h_is_mean=True)
+
+
+@task.misconception(1.5)
+def noise_by_turn(x, precision, h, noise, kappa, order):
+    return sweep(x, precision, h, noise, kappa, order, by_turn=True)
 
 
 @task.misconception(1.5)
@@ -909,7 +917,7 @@ task.mark()
 # the height is $\log y = \log L(x) + \log u$; with $\nu = F\varepsilon$, the places $x'(\theta) = m + (x - m)\cos\theta + \nu\sin\theta$ lie on an ellipse *around the mean*. First look at $\theta = 2\pi u_0$, with the bracket from $\theta - 2\pi$ to $\theta$. While $\log L(x'(\theta))$ is not above the height, the bracket's low end becomes $\theta$ if $\theta < 0$, its high end if not, and the next number of `u` gives $\theta = \text{low} + u_i\,(\text{high} - \text{low})$.
 # Return $x'$ (d) and $\theta$. `u` has numbers enough.
 #
-# Example: $m = 1$, $F = 2$, $y = 3$, $x = 2$, $\varepsilon = -1$, $\log u = -0.5$, $u = (0.25, 0.5, 0.7)$: $\theta = \frac\pi2$, $x' = -1$ misses, so does $\theta = -\frac\pi2$, $x' = 3$; then $\theta = \frac\pi5$, $x' = 0.6335$ is in.
+# Example: $m = (1, 0)$, $F = \begin{pmatrix}2 & 1\\ 0 & 1\end{pmatrix}$, $y = (4, 2)$, $x = (2, 1)$, $\varepsilon = (-1, 1)$, $\log u = -0.5$, $u = (0.25, 0.5, 0.8)$: $\nu = (-1, 1)$; $\theta = \frac\pi2$, $x' = (0, 1)$ misses, so does $\theta = -\frac\pi2$, $x' = (2, -1)$; then $\theta = 0.3\pi$, $x' = (0.779, 1.397)$ is in.
 #
 # *Tested:* {{tested}}.
 
@@ -971,12 +979,13 @@ task = Task("ellipse_step", points=2, read="formulas/mcmc#slice-sampling", misco
 @task(0.25)
 def the_worked_example():
     """Angles, bracket and ellipse in the order of the task."""
-    one = torch.ones(1)
-    x, angle = ellipse_step(2 * one, one, 2 * torch.eye(1), 3 * one, -one, torch.tensor(-0.5), torch.tensor([0.25, 0.5, 0.7, 0.4, 0.3]))
-    task.equal(x, [0.633446], {
-        "around_zero": [2.0], "mean_in_nu": [0.0], "exchanged": [2.0], "other_end": [-1.0], "from_zero": [0.292893],
-        "covariance": [3.120857], "first_place": [-1.0]}, name="x")
-    task.equal(angle, math.pi / 5, name="θ")
+    x, mean, F, y, noise = (torch.tensor(one) for one in ([2.0, 1], [1.0, 0], [[2.0, 1], [0, 1]], [4.0, 2], [-1.0, 1]))
+    x, angle = ellipse_step(x, mean, F, y, noise, torch.tensor(-0.5), torch.tensor([0.25, 0.5, 0.8, 0.4, 0.3]))
+    task.equal(x, [0.778768, 1.396802], {
+        "around_zero": [2.100079, 0.880755], "mean_in_nu": [1.000000, 1.000000], "prior_twice": [2.106468, 0.880755],
+        "exchanged": [2.000000, 1.000000], "other_end": [0.000000, 1.000000], "from_zero": [1.000000, 1.414214],
+        "covariance": [2.445037, 0.993611], "transposed": [2.219324, 0.993611], "first_place": [0.000000, 1.000000]}, name="x")
+    task.equal(angle, 0.3 * math.pi, name="θ")
 
 # The hidden tests stand here when your work is marked.
 ### BEGIN HIDDEN TESTS
@@ -1017,7 +1026,7 @@ def mean_in_nu(x, mean, factor, counts, noise, log_u, u):
     return turn(x, mean, factor, counts, noise, log_u, u, shift=mean.double())
 
 
-@task.misconception(0.25)
+@task.misconception(0)
 def prior_twice(x, mean, factor, counts, noise, log_u, u):
     return turn(x, mean, factor, counts, noise, log_u, u, prior=True)
 
@@ -1042,7 +1051,7 @@ def covariance(x, mean, factor, counts, noise, log_u, u):
     return turn(x, mean, factor, counts, noise, log_u, u, nu=(factor @ factor.T @ noise).double())
 
 
-@task.misconception(0.25)
+@task.misconception(0)
 def transposed(x, mean, factor, counts, noise, log_u, u):
     return turn(x, mean, factor, counts, noise, log_u, u, nu=(noise @ factor).double())
 
@@ -1371,7 +1380,7 @@ task.mark()
 #
 # $\hat R = \sqrt{\dfrac{\ell - 1}\ell + \dfrac VW}$,
 #
-# one number; 1 if all values are equal. Pieces hold at least two draws, and there are at least two of them.
+# one number; 1 if all values are equal, $\infty$ if only each piece's are. Pieces hold at least two draws, and there are at least two of them.
 #
 # Example: one chain $(0, 1, 3, 2, 3, 8, 4)$, two pieces: $(1, 3, 2), (3, 8, 4)$, ranks $(1, 3.5, 2), (3.5, 6, 5)$, $z = (-1.282, 0, -0.643), (0, 1.282, 0.643)$, $W = 0.4106$, $V = 0.8234$, $\hat R = \sqrt{0.6667 + 2.0054} = 1.6346$.
 #
@@ -1542,9 +1551,8 @@ def values_that_are_equal():
 @task(0.25, needs="any_chains_and_pieces")
 def nothing_but_one_value():
     """All values equal: nothing contradicts, R̂ is 1; what was dropped does not count."""
-    task.agree(pieces_rhat, expected, torch.full((8, 3), 0.3).double(), 2, name="R̂", tolerance=1e-6)
-    draws = torch.cat([torch.tensor([[7.0, 8.0]]), torch.full((6, 2), -0.1)]).double()
-    task.agree(pieces_rhat, expected, draws, 3, name="R̂", tolerance=1e-6)
+    for draws, pieces in (torch.full((8, 3), 0.3), 2), (torch.cat([torch.tensor([[7.0, 8.0]]), torch.full((6, 2), -0.1)]), 3):
+        task.equal(pieces_rhat(draws.double(), pieces), 1.0, {"equal_nan": math.nan}, name="R̂", tolerance=1e-6)
 
 
 @task(0.25, needs="any_chains_and_pieces")
@@ -1629,6 +1637,7 @@ task = Task("geyer_size", points=2, read="formulas/mcmc#how-far-to-trust-the-dra
     "not_falling": "a pair larger than one before it was added whole: cut it down to the smallest so far",
     "never_stops": "everything was summed: stop before the first pair that is not positive",
     "skips": "pairs that are not positive were left out, but later ones came in again: stop there for good",
+    "falls_below_zero": "the smallest pair so far was added to the end: stop before the first pair that is not positive",
     "pairs_from_one": "the pairs began at lag 1: they are ρ₀ + ρ₁, ρ₂ + ρ₃, …",
     "minus_one_missing": "ρ₀ counts once: τ = −1 + 2 Σ",
     "half": "the 2 is missing: lags count on both sides",
@@ -1690,6 +1699,11 @@ def not_falling(gamma, n):
 @task.misconception(0)
 def never_stops(gamma, n):
     return sizes(gamma, n, falling=False, stop="never")
+
+
+@task.misconception(0)
+def falls_below_zero(gamma, n):
+    return sizes(gamma, n, stop="never")
 
 
 @task.misconception(0.25)

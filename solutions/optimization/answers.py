@@ -159,7 +159,7 @@ def restarted_ball(A, b, theta, lr, beta, steps):
 # write: A @ theta
 
 # %% restarted_ball, wrong: counts the first step
-# 2.25 points: v is 0, is none
+# 2.25 points: 0 is not
 # instead of: torch.zeros_like(theta), 0
 # write: torch.zeros_like(theta), 1
 
@@ -169,7 +169,7 @@ def restarted_ball(A, b, theta, lr, beta, steps):
 # write: theta -= lr * v
 
 # %% restarted_ball, wrong: always float32
-# 3.25 points: points.dtype == torch.float64
+# 3.25 points: points.dtype = torch.float32 | torch.float64
 # instead of: points, v, restarts =
 # write: A, b, theta = A.float(), b.float(), theta.float(); points, v, restarts =
 

@@ -203,11 +203,11 @@ task.mark()
 # <details><summary>Something looks wrong: symptoms and causes</summary>
 #
 # {{symptoms}}
-# - *Right for n = 1 only:* there all plans agree on 2/(L + μ).
+# - *Right for n = 1 only:* there the best constant plan is the best plan, 2/(L + μ).
 #
 # </details>
 #
-# **Go further** (no points). Run 40 steps in float32 with n = 40 and κ = 10⁴, rates ascending, descending and shuffled. Which order survives, and why?
+# **Go further** (no points). Turn a diagonal of 50 curvatures with κ = 10⁴ by a random orthogonal matrix, and run the 40 steps of n = 40 in float32, rates ascending, descending and shuffled. Which order survives, and why?
 
 # %% [markdown]
 # ## 2 · A batch with something of everything
@@ -451,6 +451,7 @@ from proctor.marking import Task
 task = Task("restarted_ball", points=4, read="formulas/optimization#a-memory-of-direction-momentum", misconceptions={
     "never": "the velocity was never thrown away: look at the sign of ⟨g, v⟩ before you add g",
     "other_sign": "the ball was stopped while it rolled downhill: v points uphill, against the motion, so uphill is ⟨g, v⟩ < 0",
+    "at_rest": "v = 0 was taken for rolling uphill: only ⟨g, v⟩ < 0 is, 0 is not",
     "new_velocity": "⟨g, v⟩ was looked at after g was added: then g's own square hides the sign",
     "by_coordinate": "single coordinates of v were thrown away: one sum decides over all of v",
     "gradient_too": "the gradient was thrown away with the velocity: the step after a restart is one of gradient descent",
@@ -466,7 +467,7 @@ def the_worked_example():
     points, restarts = restarted_ball(torch.eye(1), torch.zeros(1), torch.ones(1), 1.0, 0.5, 4)
     task.equal(points, [[1.0], [0], [-0.5], [0], [0.25]], {
         "never": [[1.0], [0], [-0.5], [-0.25], [0.125]], "gradient_too": [[1.0], [0], [-0.5], [-0.5], [0]],
-        "no_start": [[0.0], [-0.5], [0], [0.25]]}, name="points")
+        "at_rest": [[1.0], [0], [0], [0], [0]], "no_start": [[0.0], [-0.5], [0], [0.25]]}, name="points")
     task.equal(restarts, 1, {"never": 0}, name="restarts")
 
 # The hidden tests stand here when your work is marked.
@@ -499,6 +500,11 @@ def never(A, b, theta, lr, beta, steps):
 @task.misconception(0)
 def other_sign(A, b, theta, lr, beta, steps):
     return run(A, b, theta, lr, beta, steps, uphill=lambda g, v: (g * v).sum() > 0)
+
+
+@task.misconception(2.75)
+def at_rest(A, b, theta, lr, beta, steps):
+    return run(A, b, theta, lr, beta, steps, uphill=lambda g, v: (g * v).sum() <= 0)
 
 
 @task.misconception(0)
@@ -565,7 +571,7 @@ def points_in_the_precision_of_theta():
     given = valley(3)
     for dtype in torch.float32, torch.float64:
         points, _ = restarted_ball(*(one.to(dtype) for one in given), 0.02, 0.9, 6)
-        task.equal(points.dtype == dtype, True, name=f"points.dtype == {dtype}")
+        task.equal(points.dtype, dtype, name="points.dtype")
     task.equal(points, expected(*given, 0.02, 0.9, 6)[0], name="points")
 ### END HIDDEN TESTS
 task.mark()
@@ -1160,7 +1166,7 @@ def tidiness():
     rate = trapezoid(t.T, 0.4, 3, 4, 10, 0.25)
     task.equal(rate, plan(t.T, 0.4, 3, 4, 10, 0.25), name="rate")
     task.equal(t, before, name="t after the call")
-    task.equal(rate.dtype == torch.float32, True, name="rate.dtype == torch.float32")
+    task.equal(rate.dtype, torch.float32, name="rate.dtype")
 ### END HIDDEN TESTS
 task.mark()
 
@@ -1177,7 +1183,7 @@ task.mark()
 # </details>
 # <details><summary>Hint 3: pseudo-code</summary>
 #
-# rise ← min(1, (t + 1)/warm), or 1; u ← clamp((t + 1 − (total − cool))/cool, 0, 1); rate ← α · rise · (1 − (1 − r)√u)
+# rise ← min(1, (t + 1)/warm), or 1; u ← clamp((t + 1 − (total − cool))/cool, 0, 1), or, without cooling, 1 from total on and 0 before; rate ← α · rise · (1 − (1 − r)√u)
 #
 # </details>
 # <details><summary>Something looks wrong: symptoms and causes</summary>

@@ -798,7 +798,7 @@ def coupled_backward(dy, gates, c, h0, W_hh, P):
 # write: return (dW if dW.shape[1] == 1 else dW.T), dP, dh, dc
 
 # %% coupled_backward, wrong: only the last step's weights
-# 1 points: were not added up
+# 1.5 points: were not added up
 # instead of: dW = dW + a.T @ h[t]
 # write: dW = a.T @ h[t]
 

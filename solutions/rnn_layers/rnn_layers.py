@@ -300,7 +300,7 @@ task.mark()
 #
 # **Task.** Return weights of the chapter's LSTM with peepholes, with one unit and one input: `W_ih` (4, 1), `W_hh` (4, 1),
 # `b` (4), `P` (3, 1); the gates stand as i, f, g, o in the first three, as i, f, o in `P`. Gates i and f see the old c, o
-# sees the new one. It starts at $h = c = 0$. The input is 1 at a pulse and 0 else, in any rhythm. At the n-th, 2n-th, 3n-th … pulse it shall ring, $h \ge \frac12$; at every other step
+# sees the new one. It starts at $h = c = 0$. The input is 1 at a pulse and 0 else, in any rhythm. At the n-th, 2n-th, 3n-th … pulse ($n \ge 1$) it shall ring, $h \ge \frac12$; at every other step
 # it is silent, $|h| \le 0.01$.
 #
 # Example: $n = 2$, input $(1, 0, 1, 1, 1, 0)$: it rings at steps 2 and 4.
@@ -522,7 +522,7 @@ task.mark()
 # wrong manual raise no error; they only predict badly.
 #
 # **Task.** A GRU with known weights, $W, U, b, b'$ in the order of the stub, turned `x` into `y`, starting from `h0`. Both gates
-# are $\sigma(Wx + b + Uh + b')$; three things are unknown. The rows stand as r, z, n or as z, r, n. The gate z *keeps*, $h' = (1-z)\odot n + z\odot h$, or *replaces*, $h' = z\odot n + (1-z)\odot h$. The
+# are $\sigma(Wx + b + Uh + b')$; three things are unknown. The rows stand as r, z, n or as z, r, n, alike in all four. The gate z *keeps*, $h' = (1-z)\odot n + z\odot h$, or *replaces*, $h' = z\odot n + (1-z)\odot h$. The
 # reset comes *after* the matrix, $n = \tanh(W_nx + b_n + r\odot(U_nh + b'_n))$, or *before*,
 # $n = \tanh(W_nx + b_n + U_n(r\odot h) + b'_n)$. Find out from the record, and return the outputs (more, batch, hidden) for
 # the inputs `new` that follow it directly.
@@ -590,6 +590,7 @@ task = Task("continue_gru", points=3, read="formulas/rnn_layers#the-gru", miscon
     "z_assumed": "z was taken to keep whatever the record says",
     "after_assumed": "the reset was taken to come after the matrix whatever the record says",
     "before_assumed": "the reset was taken to come before the matrix whatever the record says",
+    "biases_left": "the rows of b and b′ stand in the same order as those of W and U: all four are exchanged, or none",
     "bias_outside": "the bias b′ stands inside the brackets that r multiplies when the reset comes after",
     "starts_again": "the new inputs began at h0: they follow the record, so begin at its last output",
     "first_step_only": "only the first step was compared: from a state of zeros it says nothing about the reset",
@@ -602,7 +603,7 @@ def the_worked_example():
     log, zero, one = math.log(3), torch.zeros(1, 1, 1), torch.ones(1, 1)
     weights = torch.zeros(3, 1), torch.tensor([[0.0], [0], [-2 * log]]), torch.tensor([log, 0, 0]), torch.tensor([0, 0, log / 2])
     task.equal(continue_gru(zero, zero, torch.tensor([[[0.625]]]), one, *weights), [[[0.4346]]], {
-        "as_torch": [[[0.0376]]], "rows_assumed": [[[0.0891]]], "after_assumed": [[[0.3712]]],
+        "as_torch": [[[0.0376]]], "rows_assumed": [[[0.0891]]], "biases_left": [[[0.0891]]], "after_assumed": [[[0.3712]]],
         "starts_again": [[[0.625]]]}, tolerance=1e-3)
 
 # The hidden tests stand here when your work is marked.
@@ -611,14 +612,14 @@ def manuals():
     return [(first, keeps, reset) for first in "rz" for keeps in (True, False) for reset in ("after", "before")]
 
 
-def blocks(weights, first):
+def blocks(weights, first, biases=True):
     """The rows of every weight in the order r, z, n, in float64."""
     r, z = (0, 1) if first == "r" else (1, 0)
-    return [[one.double().chunk(3)[k] for k in (r, z, 2)] for one in weights]
+    return [[one.double().chunk(3)[k] for k in ((r, z, 2) if biases or one.ndim == 2 else (0, 1, 2))] for one in weights]
 
 
-def simulate(x, h, weights, first, keeps, reset, inside=True):
-    W, U, b, c = blocks(weights, first)
+def simulate(x, h, weights, first, keeps, reset, inside=True, biases=True):
+    W, U, b, c = blocks(weights, first, biases)
     h, outputs = h.double(), []
     for step in x.double():
         r, z = ((step @ W[k].T + b[k] + h @ U[k].T + c[k]).sigmoid() for k in (0, 1))
@@ -645,12 +646,12 @@ def known(x, h, weights, first, keeps, reset):
     return torch.stack(outputs)
 
 
-def best(new, x, y, h0, *weights, among=None, steps=None, start=None, inside=True):
+def best(new, x, y, h0, *weights, among=None, steps=None, start=None, **how):
     def misfit(manual):
-        return float((simulate(x[:steps], h0, weights, *manual, inside=inside) - y[:steps]).abs().sum())
+        return float((simulate(x[:steps], h0, weights, *manual, **how) - y[:steps]).abs().sum())
 
     start = y[-1] if start is None else start
-    return simulate(new, start, weights, *min(among or manuals(), key=misfit), inside=inside)
+    return simulate(new, start, weights, *min(among or manuals(), key=misfit), **how)
 
 
 @task.misconception(0)
@@ -676,6 +677,11 @@ def after_assumed(new, x, y, h0, W_ih, W_hh, b_ih, b_hh):
 @task.misconception(2)
 def before_assumed(new, x, y, h0, W_ih, W_hh, b_ih, b_hh):
     return best(new, x, y, h0, W_ih, W_hh, b_ih, b_hh, among=manuals()[1::2])
+
+
+@task.misconception(0)
+def biases_left(new, x, y, h0, W_ih, W_hh, b_ih, b_hh):
+    return best(new, x, y, h0, W_ih, W_hh, b_ih, b_hh, biases=False)
 
 
 @task.misconception(2.5)
@@ -967,7 +973,11 @@ def anything_at_forbidden_classes():
     """Forbidden logits are nan, infinite or huge: none of it may be seen, and their gradient is 0."""
     for anything in torch.nan, torch.inf, -torch.inf, 1e30:
         dloss, logits, label, allowed = rows(5, 6)
-        task.agree(allowed_loss, expected, dloss, logits.where(allowed, anything), label, allowed, 0.2, name=NAMES, tolerance=1e-3)
+        logits = logits.where(allowed, anything)
+        came, wanted = allowed_loss(dloss, logits, label, allowed, 0.2), expected(dloss, logits, label, allowed, 0.2)
+        seen = forbidden_seen(dloss, logits, label, allowed, 0.2)  # the only one to name here: nan has many causes
+        for name, *three in zip(NAMES, came, wanted, seen):
+            task.equal(*three[:2], {"forbidden_seen": three[2]}, name=name, tolerance=1e-3)
 
 
 @task(0.25, needs="the_gradient")
@@ -1018,7 +1028,7 @@ task.mark()
 # **Task.** Turn standard normal `noise` into a weight of its shape. For a matrix (outputs, inputs): $WW^\top = \text{gain}^2 I$ if it
 # is wide, $W^\top W = \text{gain}^2 I$ if it is tall, both if it is square; as the noise varies, $W$ must be uniform (Haar): turning
 # or mirroring it gives the same distribution. For a convolution (outputs, inputs, height, width) with outputs ≥ inputs and odd
-# sides: all zero but the tap in the middle, which is such a matrix. The same noise gives the same weight.
+# sides: all zero but the tap in the middle, which is such a matrix. Draw nothing: the noise is all the chance there is.
 #
 # Example: noise $(3, 4)^\top$, gain 2: $(1.2, 1.6)^\top$, or $(-1.2, -1.6)^\top$.
 #
@@ -1060,6 +1070,7 @@ from proctor.marking import Task
 
 task = Task("orthogonal_weight", points=2, read="formulas/rnn_layers#initialization", misconceptions={
     "no_signs": "the entries lean to one side: multiply each column of Q by the sign of R's diagonal entry",
+    "first_row": "the signs came from Q's own entries: then those are never negative; they belong to R's diagonal",
     "unit_columns": "rows or columns have length 1, but are not orthogonal to each other",
     "gain_twice": "the gain came in as its square: multiply the weight by it once",
     "gain_missing": "the gain is missing",
@@ -1101,6 +1112,16 @@ def raw_qr(G):
 @task.misconception(1.5)
 def no_signs(noise, gain=1.0):
     return gain * middle_tap(noise, raw_qr)
+
+
+@task.misconception(1.5)
+def first_row(noise, gain=1.0):
+    def signed(G):
+        Q = raw_qr(G if len(G) >= G.shape[1] else G.T)
+        Q = Q * Q[0].sign()
+        return Q if len(G) >= G.shape[1] else Q.T
+
+    return gain * middle_tap(noise, signed)
 
 
 @task.misconception(0.25)
@@ -1187,7 +1208,8 @@ def uniform():
     for shape in (3, 3), (4, 2), (2, 3):
         many = [task.randn(*shape) for _ in range(300)]
         task.at_most(unevenness([orthogonal_weight(one) for one in many]), 5, {
-            "no_signs": lambda many=many: unevenness([no_signs(one) for one in many])},
+            "no_signs": lambda many=many: unevenness([no_signs(one) for one in many]),
+            "first_row": lambda many=many: unevenness([first_row(one) for one in many])},
             name=f"over 300 draws of {shape}, the largest mean, in standard errors,")
 
 
@@ -1790,6 +1812,7 @@ import torch
 from proctor.marking import Task
 
 task = Task("coupled_backward", points=3, read="formulas/rnn_layers#through-time", misconceptions={
+    "transposed": "the way back from a gate to h goes through the transpose of its matrix: in rows, a times U, not a times Uᵀ",
     "not_coupled": "f also takes room from g: the slope of f·c + (1 − f)·g at f is c − g",
     "g_kept_whole": "g goes into the new cell state with the factor 1 − f",
     "no_slopes": "the slopes of sigmoid and tanh are missing: s(1 − s) and 1 − g², of the values that are given",
@@ -1862,13 +1885,18 @@ def back(dy, gates, c, h0, W_hh, P, *but):
             dW, dP = 0 * dW, 0 * dP
         dW = dW + a.T @ h[t + ("own_h" in but)]
         dP = dP + torch.stack([(a_f * c[t]).sum(0), (a_o * c[t + ("o_saw_old" not in but)]).sum(0)])
-        dh = a @ W_hh
+        dh = sum(part @ U.T for part, U in zip(a.chunk(3, 1), W_hh.chunk(3))) if "transposed" in but else a @ W_hh
         dc = f[t] * dc + (0 if "f_blind" in but else P[0] * a_f)
         if t and "no_way_along_h" in but:
             dh = 0 * dh
         if t and "no_way_along_c" in but:
             dc = 0 * dc
     return dW, dP, dh, dc
+
+
+@task.misconception(0.5)
+def transposed(dy, gates, c, h0, W_hh, P):
+    return back(dy, gates, c, h0, W_hh, P, "transposed")
 
 
 @task.misconception(0)
@@ -1911,17 +1939,17 @@ def own_h(dy, gates, c, h0, W_hh, P):
     return back(dy, gates, c, h0, W_hh, P, "own_h")
 
 
-@task.misconception(1)
+@task.misconception(1.5)
 def no_way_along_h(dy, gates, c, h0, W_hh, P):
     return back(dy, gates, c, h0, W_hh, P, "no_way_along_h")
 
 
-@task.misconception(1)
+@task.misconception(1.5)
 def no_way_along_c(dy, gates, c, h0, W_hh, P):
     return back(dy, gates, c, h0, W_hh, P, "no_way_along_c")
 
 
-@task.misconception(1)
+@task.misconception(1.5)
 def last_step_only(dy, gates, c, h0, W_hh, P):
     return back(dy, gates, c, h0, W_hh, P, "last_step_only")
 
@@ -1956,7 +1984,7 @@ def every_digit():
     task.agree(coupled_backward, *lesson(12, 3, 3), name=NAMES, tolerance=1e-9)
 
 
-@task(0.5, needs="many_steps")
+@task(0.5, needs="one_step")
 def tidiness():
     task.tidy(coupled_backward, *lesson(3, 2, 4)[1:])
 ### END HIDDEN TESTS

@@ -37,6 +37,10 @@ def gap(came: Tensor, other: object) -> float:
 def compare(got: object, expected: object, tolerance: float, name: str, causes: Causes) -> None:
     """Raise Wrong unless `got` has the shape and the values of `expected`."""
     name = name and name + " = "
+    if isinstance(expected, torch.dtype):
+        if got is not expected:
+            raise Wrong(f"{name}{got}", str(expected))
+        return
     if got is None:
         raise Wrong(name + "None", "a tensor", "a function without `return` gives None")
     try:

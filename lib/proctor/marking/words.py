@@ -33,23 +33,8 @@ class Unfinished(Exception):
         return [str(self)]
 
 
-ACRONYMS = {
-    "Cnn",
-    "cnn",
-    "Rnn",
-    "rnn",
-    "Gru",
-    "gru",
-    "Lstm",
-    "lstm",
-    "Gan",
-    "gan",
-    "Mcmc",
-    "mcmc",
-    "Bert",
-    "bert",
-    "T5",
-}
+ACRONYMS = {"bert", "cnn", "gan", "gru", "lstm", "mcmc", "rnn", "t5"}
+NAMES = {"carlo", "gibbs", "hamiltonian", "markov", "monte"}
 
 
 @dataclass(frozen=True)
@@ -96,10 +81,14 @@ def show(value: object, most: int = 16, digits: int = 4) -> str:
 def reading(address: str) -> str:
     """A chapter's address, "formulas/cnn_layers#pooling", in words."""
     slug, _, anchor = address.partition("#")
-    titles = [slug.split("/")[-1].replace("_", " "), anchor.replace("-", " ")]
+    titles = slug.split("/")[-1].replace("_", " "), anchor.replace("-", " ")
+
+    def written(word: str) -> str:
+        return word.upper() if word in ACRONYMS else word.capitalize() if word in NAMES else word
+
     chapter, section = (
-        " ".join(word.upper() if word in ACRONYMS else word for word in title.capitalize().split())
-        for title in titles
+        title[:1].upper() + title[1:]
+        for title in (" ".join(map(written, one.split())) for one in titles)
     )
     return f"chapter “{chapter}”, section “{section}” ({address})"
 
