@@ -166,7 +166,7 @@ def adamw(
 ) -> tuple[Numbers, State]:
     """Adam whose weight decay does not pass through the mean square.
 
-    Source: Loshchilov & Hutter (2019), Algorithm 2.
+    Source: Loshchilov & Hutter (2019), Algorithm 2, the decay scaled by `lr` as in torch.
     """
     return adam(
         p, g, state, lr=lr, betas=betas, eps=eps,

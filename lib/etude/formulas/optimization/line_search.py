@@ -93,13 +93,13 @@ def interpolate(a: Trial, b: Trial) -> float:
     halfway = (a.step + b.step) / 2
     if a.step == b.step:
         return halfway
-    d1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step)
-    inside = d1**2 - a.slope * b.slope
+    p = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step)
+    inside = p**2 - a.slope * b.slope
     if not inside >= 0:
         return halfway
-    d2 = math.copysign(math.sqrt(inside), b.step - a.step)
-    bottom = b.slope - a.slope + 2 * d2
+    q = math.copysign(math.sqrt(inside), b.step - a.step)
+    bottom = b.slope - a.slope + 2 * q
     if bottom == 0:
         return halfway
     # Eq. (cubic-interpolation)
-    return b.step - (b.step - a.step) * (b.slope + d2 - d1) / bottom
+    return b.step - (b.step - a.step) * (b.slope + q - p) / bottom
