@@ -8,6 +8,8 @@ proctor doctor                            what works here, and how students' cod
 proctor collect NAME PLACE …              take in a class: folders and zips
 proctor grade NAME [--class PLACE …]      grade it, in the pen; the table of marks
 proctor feedback NAME                     the students' pages
+proctor report NAME                       what the class did not understand
+proctor export [NAME …] --to csv          marks for a spreadsheet, for Canvas, for Moodle
 proctor explain NAME STUDENT              one mark, cell by cell
 """
 
@@ -22,6 +24,7 @@ from pathlib import Path
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore
 
 from proctor.assignment import Malformed, read, root, sources  # noqa: E402
+from proctor.report import arguments  # noqa: E402
 
 
 def build(given: argparse.Namespace, course: Path) -> int:
@@ -107,10 +110,29 @@ def explain(given: argparse.Namespace, course: Path) -> int:
 
 
 def feedback(given: argparse.Namespace, course: Path) -> int:
-    """Make nbgrader's pages, without the hidden tests."""
-    from proctor.feedback import feedback
+    """Make the students' pages: what came, what was expected, what is likely; no hidden test."""
+    from proctor.feedback.pages import feedback
+    from proctor.feedback.release import terms
 
-    return feedback(course, given.name, given.students)
+    agreed = terms(course, given.section, given.after, given.now, given.roster)
+    return feedback(course, given.name, given.students, agreed, given.book)
+
+
+def report(given: argparse.Namespace, course: Path) -> int:
+    """Say what the class did not understand."""
+    from proctor.report.show import report
+
+    return report(course, given.name, given.with_names, given.out, given.book)
+
+
+def export(given: argparse.Namespace, course: Path) -> int:
+    """Write the marks for a spreadsheet, for Canvas, for Moodle."""
+    from proctor.export.send import Orders, export
+
+    return export(course, Orders(
+        given.names, given.to, given.roster, given.decisions, given.drop, given.zero, given.columns,
+        given.out,
+    ))  # fmt: skip
 
 
 def doctor(_given: argparse.Namespace, _course: Path) -> int:
@@ -171,9 +193,9 @@ def parser() -> argparse.ArgumentParser:
     explaining = command(explain, "one mark, cell by cell")
     explaining.add_argument("name", metavar="NAME")
     explaining.add_argument("student", metavar="STUDENT")
-    telling = command(feedback, "nbgrader's pages for the students, without hidden tests")
-    telling.add_argument("name", metavar="NAME")
-    telling.add_argument("--student", dest="students", nargs="+", default=[], metavar="ID")
+    arguments.feedback(command(feedback, "the students' pages, and a list for a mail merge"))
+    arguments.report(command(report, "what the class did not understand: a page, and a table"))
+    arguments.export(command(export, "the marks, for a spreadsheet, for Canvas, for Moodle"))
     command(doctor, "what works here, and how students' code will be confined")
     return made
 
