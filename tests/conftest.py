@@ -15,6 +15,7 @@ jaxtyping.install_import_hook("etude", "beartype.beartype")
 
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from press.ledger import Ledger, chapter_of_test  # noqa: E402
 from tests.fake_accelerator import NAME, FakeAccelerator  # noqa: E402
@@ -33,16 +34,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Ledger(config), "ledger")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for the device, and what one worker should do in a go.
+class ByFileAndChapter(LoadScopeScheduling):
+    """A worker does a file's tests of one chapter in a go.
 
-    `press test-gpu` runs the first on a real one. The second is a file's tests of one chapter: with whole
-    files, the proofs of all pages would keep one worker busy long after the other has nothing to do.
+    They share what is dear to set up. With whole files, the proofs of all pages would keep one worker busy
+    long after the other has nothing to do.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return f"{nodeid.partition('::')[0]}:{chapter_of_test(nodeid)}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndChapter:
+    return ByFileAndChapter(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the device: `press test-gpu` runs that on a real one."""
     for item in items:
-        group = f"{item.path.relative_to(ROOT)}:{chapter_of_test(item.nodeid)}"
-        item.add_marker(pytest.mark.xdist_group(group))
         if "fake_device" in getattr(item, "fixturenames", ()):
             item.add_marker("device")
 

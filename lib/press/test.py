@@ -42,9 +42,9 @@ def everything(slug: str) -> int:
     seconds = build.build(pages, clean=True)
     ledger.note("page", {page.removeprefix("book/"): value for page, value in seconds.items()})
     if slug:
-        pytest("-n", "2", "--dist", "loadgroup", *belonging(slug), ETUDE_ONLY=slug)
+        pytest("-n", "2", *belonging(slug), ETUDE_ONLY=slug)
     else:
-        pytest("-n", "2", "--dist", "loadgroup", "tests")
+        pytest("-n", "2", "tests")
     compare_parity(chosen)
     ledger.show()
     return 0

@@ -17,7 +17,8 @@ import torch
 from proctor.pen.agent import Agent
 from proctor.pen.channel import Referee, StudentDied
 from proctor.pen.frames import Closed, Line
-from proctor.pen.outputs import NOTHING, STREAMS, Outputs, listening, run
+from proctor.pen.outputs import NOTHING, STREAMS, Outputs, listening
+from proctor.pen.outputs import run as run_cell
 from proctor.pen.sandbox import STUDENT
 
 
@@ -48,6 +49,15 @@ def settle(ip: Any, seed: str) -> dict[str, Any]:
     return ip.user_ns
 
 
+def run(ip: Any, source: str) -> tuple[Any, Any, Any]:
+    """Run a cell, which alone an interrupt may end: one that comes late must not break what waits for the next."""
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return run_cell(ip, source)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def be_student(ip: Any, orders: Line, line: Line) -> None:
     """Take files, run cells, serve the referee, as told."""
     agent = Agent(line, settle(ip, ""))
@@ -62,7 +72,7 @@ def be_student(ip: Any, orders: Line, line: Line) -> None:
                 place.write_bytes(content)
             orders.send({})
         elif order["do"] == "run":
-            found, _, error = run(ip, order["source"])
+            found, _, error = run_cell(ip, order["source"])
             orders.send({"outputs": found, "failed": error is not None})
         else:
             with listening(outputs):
