@@ -23,7 +23,7 @@ def pytest(*words: str, **environment: str) -> None:
     Raises:
         Fault: a test failed.
     """
-    command = [sys.executable, "-m", "pytest", "-q", *words]
+    command = [sys.executable, "-m", "pytest", "-q", "--durations=30", "--durations-min=5", *words]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment)
     if done.returncode:
         raise Fault(f"pytest failed: {' '.join(words)}")

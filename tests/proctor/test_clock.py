@@ -145,7 +145,8 @@ STUBBORN = [
 
 @pytest.mark.parametrize("function", STUBBORN, ids=[f.__name__ for f in STUBBORN])
 def test_nothing_swallows_the_end(function, monkeypatch):
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # what is raised in a dying frame goes there
+    # what is raised in a dying frame goes there
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     tracing, depth, start = sys.gettrace(), sys.getrecursionlimit(), time.process_time()
     with torch.enable_grad(), pytest.raises(OutOfTime), at_most(0.1):
         function()
