@@ -23,8 +23,8 @@ from pathlib import Path
 # jsonschema would compile a grammar for one of its formats: 1.6 s before every command, for nothing
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore
 
+from proctor import arguments  # noqa: E402
 from proctor.assignment import Malformed, read, root, sources  # noqa: E402
-from proctor.report import arguments  # noqa: E402
 
 
 def build(given: argparse.Namespace, course: Path) -> int:

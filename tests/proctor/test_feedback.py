@@ -16,7 +16,7 @@ from proctor.report.classroom import classroom, secret_lines
 from proctor.report.ledger import Ledger
 from proctor.specification import HIDDEN
 from tests.proctor import gradebooks
-from tests.proctor.classes import known, record
+from tests.proctor.classes import copied, known, record
 from tests.proctor.support import assignment
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -32,11 +32,7 @@ def given(*keys):
 @pytest.fixture(scope="module")
 def graded(small_course, tmp_path_factory):
     """Ada is right, Ben has misconceptions, Cleo left nearly everything, Eve writes markup."""
-    course = shutil.copytree(
-        small_course,
-        tmp_path_factory.mktemp("told") / "course",
-        ignore=shutil.ignore_patterns("_grading"),
-    )
+    course = copied(small_course, tmp_path_factory.mktemp("told") / "course")
     right = given("rms_pool right 0", "standardize right 0", "classify right 0")
     wrong = {
         "rms_pool": (

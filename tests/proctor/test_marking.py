@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from proctor.marking import Task, conduct
-from proctor.marking.words import Wrong, reading, show
+from proctor.marking import Task, conduct, values
+from proctor.marking.words import Wrong, show
+from proctor.reading import in_words
 from tests.proctor.support import checked
 
 CELL = """
@@ -166,9 +167,21 @@ def test_values_are_short_and_readable():
     assert show(torch.ones(5, 5)) == "tensor of shape (5, 5)"
     assert show(nn.Linear(1, 1)) == "Linear(…)"
     assert show(torch.tensor([True])) == "[True]"
-    assert reading("formulas/linear_regression#inverse-prediction").startswith(
-        "chapter “Linear regression”"
-    )
+
+
+def test_a_section_is_named_as_people_name_it():
+    named = in_words("formulas/linear_regression#inverse-prediction")
+    assert named == "chapter “Linear regression”, section “Inverse prediction”"
+    named = in_words("formulas/mcmc#hamiltonian-monte-carlo")
+    assert named == "chapter “MCMC”, section “Hamiltonian Monte Carlo”"
+
+
+def test_a_dtype_is_compared_as_one():
+    values.compare(torch.float64, torch.float64, 0, "y.dtype", str)
+    with pytest.raises(Wrong) as wrong:
+        values.compare(torch.float32, torch.float64, 0, "y.dtype", str)
+    assert wrong.value.lines["got"] == "y.dtype = torch.float32"
+    assert wrong.value.lines["expected"] == "torch.float64"
 
 
 def test_shares_that_do_not_add_up_are_no_mark(monkeypatch):

@@ -3,13 +3,12 @@
 import functools
 import http.server
 import random
-import shutil
 import threading
 
 import pytest
 
 from proctor.__main__ import main
-from tests.proctor.classes import PLANTED, known, record, varied
+from tests.proctor.classes import PLANTED, copied, known, record, varied
 from tests.site.proof import accessibility
 from tests.site.visit import BLANK, DESK, PHONE, Visitor
 
@@ -39,11 +38,7 @@ class Silent(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def visitor(small_course, tmp_path_factory, browser):
     """Whoever opens the pages of a small class, one of whom wishes the others ill."""
-    course = shutil.copytree(
-        small_course,
-        tmp_path_factory.mktemp("pages") / "course",
-        ignore=shutil.ignore_patterns("_grading"),
-    )
+    course = copied(small_course, tmp_path_factory.mktemp("pages") / "course")
     stream, tasks = random.Random(0), ["rms_pool", "standardize", "classify"]
     keys = {task: key for key, (task, _) in PLANTED.items()}
     work = {

@@ -23,7 +23,7 @@ from proctor.report.classroom import Classroom, Pupil, Question, Work, classroom
 from proctor.report.ledger import Ledger, Sheet, Submission
 from proctor.report.message import Message
 from tests.proctor import gradebooks
-from tests.proctor.classes import PLANTED, known, renamed, small_class
+from tests.proctor.classes import PLANTED, copied, known, renamed, small_class
 from tests.proctor.pen.support import answer, by_hand, cell, check, write_course
 from tests.proctor.support import assignment
 
@@ -34,11 +34,7 @@ SIZE = 200
 @pytest.fixture(scope="module")
 def planted(small_course, tmp_path_factory):
     """The class, and the answer that each of them gave."""
-    course = shutil.copytree(
-        small_course,
-        tmp_path_factory.mktemp("planted") / "course",
-        ignore=shutil.ignore_patterns("_grading"),
-    )
+    course = copied(small_course, tmp_path_factory.mktemp("planted") / "course")
     return course, small_class(course, SIZE)
 
 

@@ -109,10 +109,9 @@ def unsafe(person: Person) -> str:
     known = [person.identities[c] for c in IDENTITIES["canvas"] if c in person.identities]
     if not known:
         return "it has no ID, SIS User ID or SIS Login ID"
-    return (
-        f"Canvas would look for {known[0]!r}, which a spreadsheet takes for a formula"
-        * cells.dangerous(known[0])
-    )
+    if cells.dangerous(known[0]):
+        return f"Canvas would look for {known[0]!r}, which a spreadsheet takes for a formula"
+    return ""
 
 
 def mark(one: Result | None, scale: float | None, most: float, before: str) -> str:

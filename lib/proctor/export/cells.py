@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from proctor.report import paper
+
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]\s*\S")  # a lone dash is none
 PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-# they turn the text of the cells that follow; the letters of a right-to-left name need none of them
-OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def dangerous(text: str) -> bool:
@@ -24,7 +24,7 @@ def dangerous(text: str) -> bool:
 
 def safe(text: str) -> str:
     """A cell that is text to a spreadsheet, whatever it says."""
-    kept = OVERRIDES.sub("", text)
+    kept = paper.plain(text)
     return f"'{kept}" if dangerous(kept) else kept
 
 
@@ -41,7 +41,4 @@ def write(
     """Write a file whole; with a mark in front, spreadsheets see that it is UTF-8."""
     text = io.StringIO()
     csv.writer(text, delimiter=between, lineterminator="\r\n").writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(text.getvalue().encode("utf-8-sig" if mark else "utf-8"))
-    part.replace(path)
+    paper.write(path, text.getvalue(), "utf-8-sig" if mark else "utf-8")

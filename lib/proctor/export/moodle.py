@@ -131,7 +131,10 @@ def gradebook(
     results: dict[str, dict[str, Result]],
     whose: dict[int, str],
 ) -> tuple[list[list[str]], list[Note]]:
-    """A file for Moodle's gradebook: whom, and the points."""
+    """A file for Moodle's gradebook: whom, and the points.
+
+    Its groups are those of the course, which need not be those that handed in together: those are the worksheet's.
+    """
     titles = {column.casefold(): column for column in roster.header}
     keys = [column for column in IDENTITIES["participants"] if column in titles]
     usable = [column for column in keys if all(
@@ -139,10 +142,8 @@ def gradebook(
         for person in roster.people if person.row in whose
     )]  # fmt: skip
     key = (usable or keys)[0]
-    made, said = (
-        [[titles[key], "First name", "Last name", *(cells.safe(sheet.name) for sheet in sheets)]],
-        [],
-    )
+    made = [[titles[key], "First name", "Last name", *(cells.safe(sheet.name) for sheet in sheets)]]
+    said: list[Note] = []
     for person in roster.people:
         if person.row not in whose:
             continue

@@ -14,6 +14,7 @@ from proctor.collect import Unusable, read_regular
 from proctor.exercise import capitalized
 from proctor.export import cells
 from proctor.feedback.release import Terms
+from proctor.reading import in_words
 from proctor.report import paper
 from proctor.report.classroom import Classroom, Pupil, classroom, ungradable
 from proctor.report.ledger import Ledger
@@ -121,7 +122,7 @@ def render(room: Classroom, pupil: Pupil, book: str = "") -> str:
             "hidden": bool(question.hidden & set(question.graded)),
             "failures": [] if work.untouched else [guard(one) for one in work.failures],
             "read": question.read,
-            "place": work.message.place or paper.in_words(question.read),
+            "place": work.message.place or in_words(question.read),
         })  # fmt: skip
     return paper.page(
         "feedback.html", name=sheet.name, student=f"{one.first} {one.last}".strip() or one.student,

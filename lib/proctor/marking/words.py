@@ -10,6 +10,8 @@ from types import FunctionType
 import torch
 from torch import Tensor
 
+from proctor.reading import in_words
+
 RED, GREEN, BOLD, PLAIN = (
     "\033[31m",
     "\033[32m",
@@ -31,10 +33,6 @@ class Unfinished(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
-
-
-ACRONYMS = {"bert", "cnn", "gan", "gru", "lstm", "mcmc", "rnn", "t5"}
-NAMES = {"carlo", "gibbs", "hamiltonian", "markov", "monte"}
 
 
 @dataclass(frozen=True)
@@ -76,21 +74,6 @@ def show(value: object, most: int = 16, digits: int = 4) -> str:
         return str(item) if plain else f"{float(item) + 0.0:.{digits}g}"  # type: ignore  no -0
 
     return number(value.detach().tolist())
-
-
-def reading(address: str) -> str:
-    """A chapter's address, "formulas/cnn_layers#pooling", in words."""
-    slug, _, anchor = address.partition("#")
-    titles = slug.split("/")[-1].replace("_", " "), anchor.replace("-", " ")
-
-    def written(word: str) -> str:
-        return word.upper() if word in ACRONYMS else word.capitalize() if word in NAMES else word
-
-    chapter, section = (
-        title[:1].upper() + title[1:]
-        for title in (" ".join(map(written, one.split())) for one in titles)
-    )
-    return f"chapter “{chapter}”, section “{section}” ({address})"
 
 
 def explain(error: BaseException, check: Check, world: dict, out_of_time: str) -> dict[str, object]:
@@ -160,7 +143,7 @@ def report(
                 if text:
                     yield f"      {word:<9} {wrapped}"
     if failed:
-        yield f"    To read: {reading(read)}"
+        yield f"    To read: {in_words(read)} ({read})"
     elif not whole:
         yield "    The hidden tests give the points: does your code do all that the task says is tested?"
     if said:

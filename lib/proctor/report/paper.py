@@ -13,6 +13,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from proctor.collect import Unusable
+from proctor.reading import in_words
 
 HERE = Path(__file__).parent
 READ = re.compile(r"(?P<slug>[\w/-]+)#(?P<anchor>[\w-]+)")
@@ -68,17 +69,11 @@ def reading(read: str, book: str) -> str:
     return f"{book}{found['slug']}.html#{found['anchor']}" if found and book else ""
 
 
-def in_words(read: str) -> str:
-    """The name of a section, from its address."""
-    slug, _, anchor = read.partition("#")
-    return f"{slug.split('/')[-1].replace('_', ' ')}: {anchor.replace('-', ' ')}"
-
-
 @functools.cache
 def engine() -> tuple[Environment, Markup]:
     """The templates, made once, and their sheet of style."""
     made = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
+        loader=FileSystemLoader([HERE, HERE.parent / "feedback"]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=lambda v: plain(v) if type(v) is str else v,
     )  # fmt: skip
     made.filters |= {
@@ -93,9 +88,9 @@ def page(template: str, **values: Any) -> str:
     return made.get_template(template).render(style=style, **values)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, encoding: str = "utf-8") -> None:
     """A file that is there whole, or as it was before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_text(text, encoding=encoding, newline="")
     part.replace(path)

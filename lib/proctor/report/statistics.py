@@ -198,7 +198,8 @@ def persons(room: Classroom) -> dict[str, Need]:
         lost = [key for key in pupil.handed.waits if key not in room.sheet.tasks]
         waits = [key for key in pupil.handed.waits if key in room.sheet.tasks]
         why = [f"no score for {', '.join(lost)}"] * bool(lost)
-        why += [room.unread[one] for one in [pupil.id] if one in room.unread]
+        if pupil.id in room.unread:
+            why.append(room.unread[pupil.id])
         wrong = bool(why)
         why += [f"waits to be graded by hand: {', '.join(waits)}"] * bool(waits)
         if why:

@@ -155,3 +155,21 @@ def graded(styles):
 def test_a_style_of_tests_gives_what_nbgrader_gives(style, graded):
     assert graded["right"].scores[key_of(style)] == 2, graded["right"].outputs[key_of(style)]
     assert graded["wrong"].scores[key_of(style)] == 0
+
+
+LATE = """import os, signal, threading
+assert f(1) == 1
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()"""
+
+
+def test_an_interrupt_that_comes_after_its_cell_harms_no_other():
+    """As the warden's does when a test ends in the moment at which its time is up."""
+    slow = "import time\ntime.sleep(1.5)\n\ndef g(x):\n    return 2 * x"
+    task = Assignment([
+        answer("def f(x):\n    return x", "f"), check(LATE, "f-check"),
+        answer(slow, "g"), check("assert g(2) == 4", "g-check"),
+    ])  # fmt: skip
+    marked = task.mark(
+        [task.handed("ada", task.filled({"f": "def f(x):\n    return x", "g": slow}))]
+    )
+    assert marked["ada"].scores == {"f-check": 2, "g-check": 2}, marked["ada"].text
