@@ -3,13 +3,24 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from press.fingerprint import CELL, code
-from press.layout import homes, relative, syllabus
+from press.layout import homes, interlude, relative, syllabus
 
-WORDS = 2000, 4000
-FIGURES = 4, 8
 LONGEST_CELL = 15
+
+
+class Measure(NamedTuple):
+    """What a page of one kind holds: directives, and the least and most of words and figures."""
+
+    directives: tuple[str, ...]
+    words: tuple[int, int]
+    figures: tuple[int, int]
+
+
+CHAPTER = Measure(("chapter", "library", "quiz", "pitfall", "claim"), (2000, 4000), (4, 8))
+INTERLUDE = Measure(("chapter", "library", "quiz", "pitfall"), (600, 1500), (2, 6))
 
 
 def anchors(page: Path) -> set[str]:
@@ -33,24 +44,26 @@ def lacks(slug: str) -> list[str]:
     where = homes(slug)
     missing = [f"its {name} ({relative(p)})" for name, p in where.items() if not p.exists()]
     if where["page"].exists():
-        missing += page_lacks(where["page"])
+        missing += page_lacks(where["page"], INTERLUDE if interlude(slug) else CHAPTER)
     return missing + list(syllabus_lacks(slug))
 
 
-def page_lacks(page: Path) -> Iterator[str]:
+def page_lacks(page: Path, measure: Measure) -> Iterator[str]:
     """What the contract of DESIGN asks of a page and this one does not have."""
     text, source = page.read_text("utf8"), code(page)
-    for directive in ("chapter", "library", "quiz", "pitfall", "claim"):
+    for directive in measure.directives:
         if f"```{{{directive}}}" not in text:
             yield f"a {{{directive}}} on its page"
     if "{cite" not in text:
         yield "a citation on its page"
     count = words(page)
-    if not WORDS[0] <= count <= WORDS[1]:
-        yield f"{WORDS[0]} to {WORDS[1]} words on its page (it has {count})"
+    least, most = measure.words
+    if not least <= count <= most:
+        yield f"{least} to {most} words on its page (it has {count})"
     pictures = len(re.findall(r"^ *(?:show|play)\(", source, flags=re.M))
-    if not FIGURES[0] <= pictures <= FIGURES[1]:
-        yield f"{FIGURES[0]} to {FIGURES[1]} figures (it has {pictures})"
+    least, most = measure.figures
+    if not least <= pictures <= most:
+        yield f"{least} to {most} figures (it has {pictures})"
     if not re.search(r"^ *play\(", source, flags=re.M):
         yield "an interactive figure that moves without a kernel"
     if not source.rstrip().endswith("cost()"):

@@ -10,6 +10,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
+INTERLUDES = ROOT / "book" / "mechanisms"
 
 
 class Fault(Exception):
@@ -47,12 +48,18 @@ def syllabus() -> list[dict]:
     return load(ROOT / "book" / "syllabus.yml")
 
 
+def interlude(slug: str) -> bool:
+    """Whether a chapter is a short page about a mechanism: no assignment, not in the syllabus."""
+    return slug.startswith("mechanisms/")
+
+
 @functools.cache
 def slugs() -> tuple[str, ...]:
-    """Every chapter that the course will have, in reading order: `part/chapter`."""
-    return tuple(
+    """Every chapter that the course will have, in reading order, then the interludes it has."""
+    course = (
         f"{part['part']}/{chapter['slug']}" for part in syllabus() for chapter in part["chapters"]
     )
+    return (*course, *(f"mechanisms/{page.stem}" for page in sorted(INTERLUDES.glob("*.md"))))
 
 
 def documents() -> list[str]:
@@ -98,16 +105,21 @@ def front_matter(path: Path) -> dict:
 
 
 def homes(slug: str) -> dict[str, Path]:
-    """The places of a chapter, whether they exist yet or not."""
+    """The places of a chapter, whether they exist yet or not; an interlude has fewer."""
     name = slug.rpartition("/")[2]
     module = ROOT / "lib" / "etude" / slug
-    return {
+    every = {
         "page": ROOT / "book" / f"{slug}.md",
         "library": module if module.is_dir() else module.with_suffix(".py"),
+        "tests": ROOT / "tests" / slug,
+    }
+    benchmark = ROOT / "benchmarks" / f"{slug}.py"
+    if interlude(slug):
+        return every | ({"benchmark": benchmark} if benchmark.exists() else {})
+    return every | {
         "solution": ROOT / "solutions" / name / f"{name}.py",
         "notebook": ROOT / "solutions" / name / f"{name}.ipynb",
         "answers": ROOT / "solutions" / name / "answers.py",
         "exercise": ROOT / "exercises" / name / f"{name}.ipynb",
-        "tests": ROOT / "tests" / slug,
-        "benchmark": ROOT / "benchmarks" / f"{slug}.py",
+        "benchmark": benchmark,
     }

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from string import Template
 
-from press.layout import ROOT, Fault, homes, relative, slugs, syllabus, tracked
+from press.layout import ROOT, Fault, homes, interlude, relative, slugs, syllabus, tracked
 
 TEMPLATES = Path(__file__).with_name("draft")
 DRAFT = {
@@ -17,7 +17,9 @@ DRAFT = {
 
 
 def title(slug: str) -> str:
-    """The chapter's title in the syllabus."""
+    """The chapter's title in the syllabus; an interlude is called as it is named."""
+    if interlude(slug):
+        return slug.rpartition("/")[2].replace("_", " ").capitalize()
     found = {
         f"{part['part']}/{chapter['slug']}": chapter["title"]
         for part in syllabus()
@@ -34,7 +36,7 @@ def lay_out(slug: str) -> list[Path]:
     part, _, name = slug.rpartition("/")
     words = {"slug": slug, "title": title(slug), "name": name, "part": part}
     where = homes(slug)
-    files = {where[home]: file for home, file in DRAFT.items()}
+    files = {where[home]: file for home, file in DRAFT.items() if home in where}
     files[where["tests"] / f"test_{name}.py"] = "test.py.txt"
     written = []
     for path, file in files.items():
@@ -79,7 +81,8 @@ def rename(slug: str, to: str) -> list[str]:
     after["library"] = (
         after["library"].with_suffix("") if before["library"].is_dir() else after["library"]
     )
-    for home in ("page", "library", "tests", "benchmark"):
+    after.setdefault("benchmark", ROOT / "benchmarks" / f"{to}.py")
+    for home in before.keys() & {"page", "library", "tests", "benchmark"}:
         move(before[home], after[home])
     for room in ("solutions", "exercises"):
         move(ROOT / room / old, ROOT / room / new)

@@ -110,8 +110,9 @@ def on_gpu() -> int:
 
 def bench(slug: str) -> int:
     """Run each benchmark in a process of its own: a chapter's, or the graders'."""
-    tool = ROOT / "benchmarks" / f"{slug}.py"
-    files = [tool] if slug and tool.exists() else [homes(c)["benchmark"] for c in only(slug)]
+    folder = ROOT / "benchmarks"
+    named = folder / f"{slug}.py"
+    files = [named] if slug and named.exists() else [folder / f"{c}.py" for c in only(slug)]
     for file in filter(Path.exists, files):
         print(f"\n{relative(file)}", flush=True)
         if subprocess.run([sys.executable, "-P", str(file)], cwd=ROOT).returncode:

@@ -29,6 +29,29 @@ def test_a_draft_has_its_homes_and_says_what_it_lacks(house):
             (house.root / file).unlink()
 
 
+def test_an_interlude_has_no_assignment_and_no_row_in_the_syllabus(house):
+    slug, moved = "mechanisms/tides", "mechanisms/moon_and_tides"
+    written = house.run("-m", "press", "new", "--chapter", slug).stdout
+    files = re.findall(r"wrote (\S+)", written)
+    homes = {f"book/{slug}.md", f"lib/etude/{slug}.py", f"tests/{slug}/test_tides.py"}
+    try:
+        assert set(files) - {"lib/etude/mechanisms/__init__.py"} == homes
+        assert house.faults() == ""
+        benchmark = house.root / f"benchmarks/{slug}.py"
+        benchmark.parent.mkdir(parents=True, exist_ok=True)
+        benchmark.write_text('"""A benchmark, which an interlude may have."""\n')
+        house.run("-m", "press", "rename", "--chapter", slug, "--to", moved)
+        files = [name.replace(slug, moved) for name in (*files, f"benchmarks/{slug}.py")]
+        assert "etude.mechanisms.tides" not in (house.root / f"book/{moved}.md").read_text()
+        lacking = house.run("-c", "from press import rules; print(rules.drafts())").stdout
+        assert "600 to 1500 words" in lacking
+        assert "{claim}" not in lacking, "an interlude quotes no overview"
+        assert "solution" not in lacking
+    finally:
+        for file in files:
+            (house.root / file).unlink()
+
+
 def test_a_chapter_that_the_course_does_not_have_is_an_error(house):
     done = house.run("-m", "press", "new", "--chapter", "formulas/mcm")
     assert done.returncode == 1
