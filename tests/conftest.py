@@ -10,8 +10,10 @@ from typing import Any
 import jaxtyping
 import pytest
 
+import tests.shapes_checked  # noqa: F401  named below
+
 # Annotations of shapes become assertions; this must happen before `etude` is imported.
-jaxtyping.install_import_hook("etude", "beartype.beartype")
+jaxtyping.install_import_hook("etude", "tests.shapes_checked.checked")
 
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -7,6 +7,7 @@ So forks come from a server of their own, whatever its client has done.
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -77,6 +78,7 @@ def take_in(modules: list[str]) -> int:
     for name in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # or the garbage collector of every fork walks through, and so copies, what it shares
     return 0
 
 
@@ -111,6 +113,5 @@ def serve(control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        importlib.import_module(name)
+    take_in(sys.argv[2:])
     serve(socket.socket(fileno=int(sys.argv[1])))
