@@ -80,6 +80,8 @@ class Box:
 
     def ready(self) -> None:
         """Wait until the server can fork."""
+        if self.wardens:
+            return
         hello = self._read()
         if hello["threads"] != 1:
             raise Dead(
@@ -120,6 +122,10 @@ class Box:
         except Closed:
             raise Dead(f"a warden ended before it was ready. {self.complaint()}") from None
         return warden
+
+    def dismiss(self, warden: Warden) -> None:
+        """Let one go; the box stays."""
+        warden.line.close()
 
     def close(self) -> None:
         """End everything in it."""

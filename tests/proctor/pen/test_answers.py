@@ -9,13 +9,21 @@ from proctor import answers
 from proctor.collect import Handed
 from proctor.explain import words_of
 from proctor.gradebook import Book
+from proctor.pen.box import Box
 from proctor.release import release_path
 from proctor.workers import Pool
 from tests.proctor.support import OWN, ROOT, assignment
 
 
+@pytest.fixture(scope="session")
+def box():
+    """One box for all classes: every one of its own would import torch anew."""
+    with Box() as box:
+        yield box
+
+
 @pytest.mark.parametrize("name", OWN)
-def test_the_pen_marks_every_answer_as_it_deserves(name, tmp_path):
+def test_the_pen_marks_every_answer_as_it_deserves(name, box, tmp_path):
     """Each student hands in one answer to every exercise, so that the class holds all answers."""
     book = Book(ROOT, name, url=f"sqlite:///{tmp_path}/gradebook.db")
     book.prepare()
@@ -33,7 +41,7 @@ def test_the_pen_marks_every_answer_as_it_deserves(name, tmp_path):
             cell.source = code.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
         submissions.append(Handed(str(number), {f"{name}.ipynb": nbformat.writes(nb).encode()}))
     wrong = []
-    for one, result in Pool(spec, 2).grade(submissions):
+    for one, result in Pool(spec, 2, box=box, keep=True).grade(submissions):
         graded = result["notebooks"][name]
         said = {
             cell["key"]: " ".join(words_of(cell["outputs"]).split()) for cell in graded["cells"]
