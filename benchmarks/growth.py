@@ -20,15 +20,21 @@ import yaml
 
 from press.layout import ROOT, chapters, slugs, syllabus, tracked
 
-# another name gives other checksums
+# another name gives other identities of cells, and other checksums
 RELEASES = (
     "-c",
     """
 from pathlib import Path
 import nbformat
-from proctor.release import release_path, released
-for path in Path("solutions").glob("*/*.ipynb"):
-    text = released(Path.cwd(), nbformat.read(path, as_version=4))
+from proctor.assignment import read, sources
+from proctor.release import notebook, release_path, released
+for source in sources(Path.cwd()):
+    path = source.with_suffix(".ipynb")
+    have = nbformat.read(path, as_version=4)
+    for cell, wanted in zip(have.cells, notebook(read(source)).cells, strict=True):
+        cell.id = wanted.id
+    nbformat.write(have, path)
+    text = released(Path.cwd(), have)
     release_path(Path.cwd(), path.stem).write_text(text, encoding="utf-8")
 """,
 )
@@ -38,9 +44,11 @@ def spare_ruff(root: Path) -> None:
     """Longer names make longer lines and another order of imports, which is no fault of a copy."""
     place = root / "pyproject.toml"
     text = place.read_text("utf8")
-    place.write_text(
-        text.replace("extend-exclude = [", 'extend-exclude = ["lib", "tests", "solutions",')
+    excluded = "".join(f'"{room}", ' for room in ("lib", "tests", "solutions", "benchmarks"))
+    changed = text.replace(
+        "extend-exclude = [", f"force-exclude = true\nextend-exclude = [{excluded}"
     )
+    place.write_text(changed)
 
 
 def here(root: Path) -> dict[str, str]:
@@ -62,7 +70,7 @@ def renamed(text: str, old: str, new: str, labels: set[str]) -> str:
     text = text.replace(f"{old_part}.{old_name}", f"{part}.{name}")
     text = text.replace(f"etude.{old_part} import {old_name}", f"etude.{part} import {name}")
     for label in labels:
-        text = text.replace(f"({label})", f"({name}-{label})")
+        text = re.sub(rf"(\$\$ *|# Eq\. )\({re.escape(label)}\)", rf"\1({name}-{label})", text)
         text = text.replace(f"{{eq}}`{label}`", f"{{eq}}`{name}-{label}`")
     return text
 
