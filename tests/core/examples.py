@@ -2,6 +2,7 @@
 
 import torch
 
+from etude.core import learner
 from etude.core.door import as_arrays, check_response, name_classes
 from etude.core.estimator import Classifier, Regressor
 from etude.core.gradient_check import gradient_check, slopes
@@ -40,6 +41,7 @@ EXAMPLES = {
     gradient_check: in_float64(
         lambda at: (product, at.randn(3, 2).detach(), at.randn(2, 4).detach())
     ),
+    learner.average: lambda at: (at(Mean(1.0)), at(Mean(3.0)), 0.9),
     train: lambda at: call(at(Mean()), [at.randn(4), at.randn(4)], steps=3, generator=None),
     stream: lambda at: (1, at.device),
     bind: lambda at: call(x=(at.randn(3, 2), "rows features"), y=(at.randn(3), "rows")),

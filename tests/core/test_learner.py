@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -5,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.optim import swa_utils
 
 from etude.core.errors import ShapeError
-from etude.core.learner import AbstractLearner, train
-from etude.core.random import stream
+from etude.core.learner import AbstractLearner, average, train
+from etude.core.random import seeded, stream
 from tests.on_device import agrees_on_device
 
 
@@ -141,3 +143,39 @@ def test_processes_follow_their_mean_gradient(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("learned 3.0\n") == 2
+
+
+def network(seed):
+    with seeded(seed):
+        return torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+
+
+def test_an_average_is_that_of_torch():
+    """`torch.optim.swa_utils`, which makes a copy of its own and keeps a count."""
+    source = network(0)
+    ours = copy.deepcopy(source)
+    theirs = swa_utils.AveragedModel(source, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.8))
+    theirs.update_parameters(source)  # the first time it copies
+    for seed in range(1, 4):
+        source.load_state_dict(network(seed).state_dict())
+        average(ours, source, 0.8)
+        theirs.update_parameters(source)
+    for mine, other in zip(ours.parameters(), theirs.module.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-7)
+        assert mine.requires_grad
+
+
+def test_an_average_takes_the_buffers_as_they_are():
+    target, source = network(0), network(1)
+    source.train()(torch.randn(5, 3, generator=stream(0)))
+    average(target, source, 0.5)
+    assert torch.equal(target[1].running_mean, source[1].running_mean)
+    assert target[1].num_batches_tracked == 1
+    assert target[1].running_mean is not source[1].running_mean
+
+
+def test_an_average_of_strangers_is_refused():
+    with pytest.raises(ValueError, match="decay must lie between 0 and 1, got 1.5"):
+        average(network(0), network(1), 1.5)
+    with pytest.raises(ValueError, match="target has other parameters than source"):
+        average(network(0), torch.nn.Linear(3, 2), 0.5)

@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 
 from etude.core.errors import ShapeError
 
-__all__ = ["AbstractLearner", "train"]
+__all__ = ["AbstractLearner", "average", "train"]
 
 CHECK_EVERY = 32  # steps between two looks at the loss: on a GPU each look waits for it
 
@@ -102,3 +102,25 @@ def agree(model: nn.Module, *, of: str) -> None:
         if shared is not None:
             distributed.all_reduce(shared)
             shared /= distributed.get_world_size()
+
+
+@torch.no_grad()
+def average(target: nn.Module, source: nn.Module, decay: float) -> None:
+    """Let `target` follow `source`: θ' ← d θ' + (1 − d) θ for parameters, and a copy of buffers.
+
+    Raises:
+        ValueError: `decay must lie between 0 and 1`, or the modules have other parameters.
+
+    Source: Polyak & Juditsky (1992) average uniformly; the exponential form as in Lillicrap et
+    al. (2016), Algorithm 1, with τ = 1 − d.
+    """
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay must lie between 0 and 1, got {decay}")
+    theirs = dict(source.named_parameters())
+    mine = dict(target.named_parameters())
+    if {name: p.shape for name, p in mine.items()} != {name: p.shape for name, p in theirs.items()}:
+        raise ValueError("target has other parameters than source: make it with copy.deepcopy")
+    for name, parameter in mine.items():
+        parameter.lerp_(theirs[name], 1 - decay)
+    for name, buffer in source.named_buffers():
+        target.get_buffer(name).copy_(buffer)
