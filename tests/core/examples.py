@@ -7,6 +7,7 @@ from etude.core.door import as_arrays, check_response, name_classes
 from etude.core.estimator import Classifier, Regressor
 from etude.core.gradient_check import gradient_check, slopes
 from etude.core.learner import train
+from etude.core.metrics import dice, iou
 from etude.core.random import stream
 from etude.core.shapes import bind, check_float
 from tests.core.test_estimator import Average, Normal
@@ -25,6 +26,11 @@ def classes(at):
     return Normal().fit(X, y), X, y
 
 
+def masks(at, every):
+    """Two masks, true at every so manieth pixel."""
+    return at(torch.arange(18).reshape(2, 9) % every == 0)
+
+
 def average(at):
     """A model that has learned a mean."""
     return Average().fit(at.randn(9, 2), at.randn(9))
@@ -41,6 +47,8 @@ EXAMPLES = {
     gradient_check: in_float64(
         lambda at: (product, at.randn(3, 2).detach(), at.randn(2, 4).detach())
     ),
+    dice: lambda at: (masks(at, 2), masks(at, 3)),
+    iou: lambda at: (masks(at, 2), masks(at, 3)),
     learner.average: lambda at: (at(Mean(1.0)), at(Mean(3.0)), 0.9),
     train: lambda at: call(at(Mean()), [at.randn(4), at.randn(4)], steps=3, generator=None),
     stream: lambda at: (1, at.device),

@@ -1,5 +1,6 @@
 """A call of every public callable, made on either device: see tests/devices/example.py."""
 
+from etude.data.curves import thin_ellipses
 from etude.data.digits import Digits, split
 from etude.data.dna import log_odds, motif, strands
 from etude.data.painters import jobs
@@ -14,6 +15,7 @@ EXAMPLES = {
     jobs: lambda at: call(2, dtype=at.dtype),
     blobs: lambda at: 20,
     moons: lambda at: 20,
+    thin_ellipses: lambda at: (2, 16),
     ring: lambda at: 20,
     spirals: lambda at: 20,
 }

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from etude.core.random import stream
+from etude.data.curves import thin_ellipses
 from etude.data.painters import jobs
 from etude.data.planar import blobs, moons, ring, spirals
 from tests.on_device import agrees_on_device
@@ -104,3 +105,29 @@ def test_designed_crews_are_balanced_and_confounded_ones_suit_the_house():
 def test_jobs_stand_where_their_generator_is(confounded, fake_device):
     agrees_on_device(lambda generator: jobs(generator=generator, confounded=confounded), stream(0))
     assert jobs(generator=stream(0, fake_device), dtype=torch.float32).hours.dtype == torch.float32
+
+
+def test_curves_lie_where_their_masks_say():
+    """Without noise a curve is brighter than anything else that is not on the filled ellipse."""
+    images, masks = thin_ellipses(300, generator=stream(0), noise=0.0)
+    assert images.shape == masks.shape == (300, 1, 32, 32)
+    assert set(masks.unique().tolist()) == {0.0, 1.0}
+    assert images[masks > 0].min() == pytest.approx(0.8)
+    assert images[masks == 0].max() < 0.6
+    assert float(masks.mean()) == pytest.approx(0.135, abs=0.01)
+
+
+def test_curves_are_drawn_from_their_generator(fake_device):
+    agrees_on_device(lambda generator: thin_ellipses(5, 16, generator=generator), stream(0))
+    one, other = (thin_ellipses(5, generator=stream(seed)).images for seed in (0, 1))
+    assert not torch.equal(one, other)
+
+
+def test_no_threshold_finds_the_curves():
+    images, masks = thin_ellipses(500, generator=stream(0))
+    scores = []
+    for level in torch.linspace(0, 1, 21):
+        found = images > level
+        both, either = (found & (masks > 0)).sum(), (found | (masks > 0)).sum()
+        scores.append(float(both / either))
+    assert 0.4 < max(scores) < 0.6
