@@ -1,5 +1,6 @@
 """A call of every public callable, made on either device: see tests/devices/example.py."""
 
+from etude.data.canvas import place, random_place
 from etude.data.curves import thin_ellipses
 from etude.data.digits import Digits, split
 from etude.data.dna import log_odds, motif, strands
@@ -8,6 +9,8 @@ from etude.data.planar import blobs, moons, ring, spirals
 from tests.devices.example import call
 
 EXAMPLES = {
+    place: lambda at: (at.randn(3, 1, 4, 4), 9, at.randint(3, 3), -1),
+    random_place: lambda at: call(at.randn(3, 1, 4, 4), 9, 2, noise=0.1),
     split: lambda at: (Digits(at.rand(9, 1, 8, 8), at.randint(10, 9)), 3),
     log_odds: lambda at: at.randn(4, 6).softmax(0),
     motif: lambda at: 6,

@@ -6,7 +6,9 @@ import pytest
 from etude import data
 from etude.data.card import Card
 
-WORLDS = [name for _, name, _ in pkgutil.iter_modules(data.__path__) if name != "card"]
+WORLDS = [
+    name for _, name, _ in pkgutil.iter_modules(data.__path__) if name not in ("card", "canvas")
+]
 
 
 def card(name):
