@@ -23,18 +23,20 @@ from etude.formulas.cnn_layers.pooling import (
     max_pool2d,
     sum_pool2d,
 )
+from etude.formulas.cnn_layers.reductions import average, expectation, maximum, norm, total
 from etude.networks.cnn.normalization import BatchNorm
 
 __all__ = ["OURS", "TORCH", "Kind", "Layers", "Pool", "initialize"]
 
 Kind: TypeAlias = Literal["max", "average", "sum", "l2", "expectation"]
 
-POOLINGS: dict[str, Callable[..., Any]] = {
-    "max": max_pool2d,
-    "average": average_pool2d,
-    "sum": sum_pool2d,
-    "l2": l2_pool2d,
-    "expectation": expectation_pool2d,
+# of a window, and of everything
+POOLINGS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "max": (max_pool2d, maximum),
+    "average": (average_pool2d, average),
+    "sum": (sum_pool2d, total),
+    "l2": (l2_pool2d, norm),
+    "expectation": (expectation_pool2d, expectation),
 }
 
 
@@ -72,13 +74,16 @@ class Pool(nn.Module):
         self, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels out_height out_width"]:
         """What each window has to say."""
+        of_windows, of_all = POOLINGS[self.kind]
         if self.size is None:
-            pool = partial(POOLINGS[self.kind], size=(x.shape[2], x.shape[3]))
+            pool, cells = of_all, x.flatten(2)
         else:
-            pool = partial(POOLINGS[self.kind], size=self.size, stride=self.stride)
+            pool, cells = partial(of_windows, size=self.size, stride=self.stride), x
         if self.sharpness is not None:
-            return through(lambda x, m: pool(x, sharpness=m), x, self.sharpness)
-        return through(partial(pool, padding=self.padding), x)
+            y = through(lambda x, m: pool(x, sharpness=m), cells, self.sharpness)
+        else:
+            y = through(partial(pool, padding=self.padding) if self.padding else pool, cells)
+        return y[..., None, None] if self.size is None else y
 
 
 @torch.no_grad()
