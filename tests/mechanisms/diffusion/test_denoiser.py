@@ -88,14 +88,14 @@ def test_the_least_loss_is_what_x_does_not_tell(predicts):
 
 
 def test_it_learns():
-    """Two points: with every seed tried (0 to 9) the loss fell below .12; it begins at 1."""
+    """Two points: with seeds 0 to 9 the loss fell from about 1 to .015 to .030."""
     schedule = Schedule(100, "cosine")
     with seeded(0):
         model = Diffusion(MLPDenoiser(1, hidden=16, layers=1, classes=2), schedule)
     data = torch.tensor([[1.0], [-1.0]]).repeat(64, 1)
     label = torch.tensor([0, 1]).repeat(64)
     history = train(model, [(data, label)], steps=300, learning_rate=1e-2, generator=stream(0))
-    assert sum(history[-20:]) / 20 < 0.2
+    assert sum(history[-20:]) / 20 < 0.1
     assert history[0] > 0.7
 
 

@@ -88,7 +88,7 @@ def judged():
 
 
 def test_a_judge_knows_digits_that_it_has_not_seen(judged):
-    """Seeds 0 to 9 gave .970 to .987."""
+    """Seeds 0 to 9 gave .970 to .988."""
     judge, images, labels = judged
     assert verdict(judge, images, labels, images).accuracy > 0.955
     assert not any(one.requires_grad for one in judge.parameters())
@@ -99,7 +99,7 @@ def test_a_verdict_tells_noise_from_digits(judged):
     noise = torch.randn(images.shape, generator=stream(1))
     real, drawn = verdict(judge, images, labels, images), verdict(judge, noise, labels, images)
     assert real.frechet < 1e-9
-    assert drawn.frechet > 10
+    assert drawn.frechet > 100  # seeds 0 to 9 gave 276 to 368
     assert drawn.accuracy < 0.25
     one_each = torch.stack([images[labels == kind][0] for kind in range(10)])
     copies = verdict(judge, one_each.repeat(9, 1, 1, 1), torch.arange(10).repeat(9), images)
