@@ -8,7 +8,6 @@ are compared before they are timed.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -32,6 +31,7 @@ from etude.formulas.cnn_layers.pooling import (
     max_pool2d,
     sum_pool2d,
 )
+from press.stopwatch import ratio, seconds
 
 Formula = Callable[..., Tensor]
 
@@ -58,16 +58,6 @@ def soft(x: Tensor) -> Tensor:
     return (columns.softmax(2) * columns).sum(2).unflatten(2, (x.shape[2] // 2, x.shape[3] // 2))
 
 
-def seconds(call: Callable[[], object], where: torch.device) -> float:
-    """The time of one call, the device's work included."""
-    wait = getattr(torch, where.type).synchronize if where.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    call()
-    wait()
-    return time.perf_counter() - start
-
-
 def compare(name: str, ours: Callable, theirs: Callable, arguments: tuple, options) -> None:
     """Assert that both give the same, and print their medians and the ratio."""
     torch.testing.assert_close(ours(*arguments), theirs(*arguments), rtol=1e-3, atol=1e-3)
@@ -76,9 +66,7 @@ def compare(name: str, ours: Callable, theirs: Callable, arguments: tuple, optio
         for _ in range(options.repeats)
     ]
     mine, other = (statistics.median(times) for times in zip(*pairs, strict=True))
-    ratios = sorted(a / b for a, b in pairs)
-    low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-    spread = f"{mine / other:7.2f}  ({low:.2f} – {high:.2f})"
+    spread = ratio(*zip(*pairs, strict=True))
     print(f"{name:<44}{1e3 * mine:10.3f}{1e3 * other:10.3f}  {spread}", flush=True)
 
 

@@ -8,7 +8,6 @@ a busy machine is busy for all of them; the median of the rounds' ratios is prin
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 from etude.core.random import stream
 from etude.formulas.linear_regression.least_squares import LinearRegression, lstsq
 from etude.formulas.linear_regression.simple import pearson, simple_ols
+from press.stopwatch import seconds
 
 Task = Callable[[], object]
 
@@ -65,21 +65,13 @@ def inference(fitted) -> tuple:
     return fitted.bse, fitted.pvalues, fitted.rsquared, fitted.get_influence().cooks_distance
 
 
-def seconds(task: Task, device: str) -> float:
-    """The time of one call, the device's queue included."""
-    start = time.perf_counter()
-    task()
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def compare(candidates: dict[str, Task], repeats: int, device: str) -> dict[str, tuple]:
     """Per candidate: its median time, and the median ratio of ours to it."""
     for task in candidates.values():
         task()  # the first call loads and compiles
+    where = torch.device(device)
     rounds = [
-        {name: seconds(task, device) for name, task in candidates.items()} for _ in range(repeats)
+        {name: seconds(task, where) for name, task in candidates.items()} for _ in range(repeats)
     ]
     ours = next(iter(candidates))
     return {

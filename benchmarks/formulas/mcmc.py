@@ -35,6 +35,7 @@ from etude.formulas.mcmc.hamiltonian import HamiltonianMonteCarlo
 from etude.formulas.mcmc.kernel import AbstractKernel, run
 from etude.formulas.mcmc.metropolis import RandomWalkMetropolis
 from etude.formulas.mcmc.targets import LogisticPosterior
+from press.stopwatch import seconds, timed
 
 STEPS = 10  # leapfrog steps of a trajectory, ours and of NumPyro's HMC
 WARM = 300
@@ -57,16 +58,6 @@ class Sampler(NamedTuple):
     compiling: float = 0.0
 
 
-def seconds(call: Callable[[], Any], where: torch.device) -> tuple[float, Any]:
-    """The time of one call, the device's work included, and its answer."""
-    wait = getattr(torch, where.type).synchronize if where.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    answer = call()
-    wait()
-    return time.perf_counter() - start, answer
-
-
 def posterior(where: torch.device) -> LogisticPosterior:
     """Standardized measurements and a column of ones; malignant tumors are 1."""
     raw, benign = map(np.asarray, load_breast_cancer(return_X_y=True))
@@ -80,7 +71,7 @@ def ours(kernel: AbstractKernel, begin: Tensor, draws: int) -> Callable[[int], D
 
     def draw(seed: int) -> Drawn:
         generator = stream(seed, begin.device)
-        spent, trace = seconds(lambda: run(kernel, begin, draws, generator=generator), begin.device)
+        spent, trace = timed(lambda: run(kernel, begin, draws, generator=generator), begin.device)
         return Drawn(trace.position, int(trace.evaluations.sum()), spent)
 
     return draw
@@ -92,9 +83,7 @@ def tuned_hmc(target: LogisticPosterior, chains: int, draws: int) -> Sampler:
     first = HamiltonianMonteCarlo(target, step_size=0.05, steps=STEPS, jitter=0.2)
     begin = torch.randn(chains, dims, generator=stream(0), dtype=torch.float64).to(where)
     generator = stream(1, where)
-    tuning, (kernel, begin) = seconds(
-        lambda: warm_up(first, begin, WARM, generator=generator), where
-    )
+    tuning, (kernel, begin) = timed(lambda: warm_up(first, begin, WARM, generator=generator), where)
     return Sampler(ours(kernel, begin, draws), tuning)
 
 
@@ -220,7 +209,7 @@ def crowd(target: LogisticPosterior, options: argparse.Namespace) -> None:
     begin, generator = begin.to(target.X.device) / 4, stream(1, target.X.device)
     counts = [count for count in (16, 64, 256, 1024) if count <= options.chains[-1] * 16]
     calls = {c: lambda c=c: run(sampler, begin[:c], 20, generator=generator) for c in counts}
-    turns = [{c: seconds(call, begin.device)[0] for c, call in calls.items()}
+    turns = [{c: seconds(call, begin.device) for c, call in calls.items()}
              for _ in range(options.repeats + 1)][1:]  # fmt: skip
     for count in counts:
         step = statistics.median(turn[count] for turn in turns) / 20
@@ -246,7 +235,7 @@ def trust(options: argparse.Namespace) -> None:
         def arviz(f=theirs, method=method, given=given) -> np.ndarray:
             return f(there, chain_axis=1, draw_axis=0, method=method, **given)
 
-        turns = [(seconds(own, options.device), seconds(arviz, options.device))
+        turns = [(timed(own, options.device), timed(arviz, options.device))
                  for _ in range(options.repeats)]  # fmt: skip
         (_, ours_), (_, arviz_) = turns[0]
         torch.testing.assert_close(ours_.cpu(), torch.as_tensor(arviz_), rtol=1e-6, atol=0)

@@ -10,7 +10,6 @@ L-BFGS stands beside SciPy's and torch's, with the evaluations that each needs.
 
 import argparse
 import statistics
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +24,7 @@ from etude.formulas.optimization.first_order import adagrad, adam, adamw, rmspro
 from etude.formulas.optimization.optimizer import Optimizer
 from etude.formulas.optimization.second_order import lbfgs
 from etude.formulas.optimization.surfaces import rosenbrock
+from press.stopwatch import ratio, seconds
 
 RULES: dict[str, tuple[Callable, Any, dict[str, Any], bool]] = {
     "SGD, momentum": (sgd, torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}, True),
@@ -51,16 +51,6 @@ def model(shapes: list[tuple[int, ...]], where: torch.device) -> list[Tensor]:
     return params
 
 
-def seconds(call: Callable[[], object], where: torch.device) -> float:
-    """The time of one call, the device's work included."""
-    wait = getattr(torch, where.type).synchronize if where.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    call()
-    wait()
-    return time.perf_counter() - start
-
-
 def compare(name: str, shapes: list[tuple[int, ...]], options: argparse.Namespace) -> None:
     """Let all take turns, assert that they agree, and print medians and ratios."""
     rule, theirs, given, fused = RULES[name]
@@ -85,8 +75,8 @@ def compare(name: str, shapes: list[tuple[int, ...]], options: argparse.Namespac
         if kind not in kinds:
             cells.append(f"{'–':>9}")
             continue
-        ratios = sorted(turn["ours"] / turn[kind] for turn in turns)
-        cells.append(f"{statistics.median(ratios):9.2f}")
+        found = ratio([turn["ours"] for turn in turns], [turn[kind] for turn in turns])
+        cells.append(f"{found.median:9.2f}")
     print(f"    {name:<16}{''.join(cells)}", flush=True)
 
 

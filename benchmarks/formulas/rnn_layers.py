@@ -9,7 +9,6 @@ Values and gradients are compared before they are timed. The tape is compared wi
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,19 +19,10 @@ from etude.core.device import device, threads
 from etude.core.random import seeded, stream
 from etude.formulas.rnn_layers import gru_vjp, layers, lstm_vjp, rnn_vjp
 from etude.formulas.rnn_layers.backpropagation import Var
+from press.stopwatch import ratio, seconds
 
 LAYERS = {"RNN": (rnn_vjp, 1, 1), "LSTM": (lstm_vjp, 4, 2), "GRU": (gru_vjp, 3, 1)}
 SIZES = ((100, 64, 32, 128), (100, 1, 32, 32), (20, 256, 128, 512))  # time, batch, inputs, hidden
-
-
-def seconds(call: Callable[[], object], where: torch.device) -> float:
-    """The time of one call, the device's work included."""
-    wait = getattr(torch, where.type).synchronize if where.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    call()
-    wait()
-    return time.perf_counter() - start
 
 
 def compare(name: str, ways: dict[str, Callable[[], list[Tensor]]], options) -> None:
@@ -45,10 +35,7 @@ def compare(name: str, ways: dict[str, Callable[[], list[Tensor]]], options) -> 
     ]
     for number, way in enumerate(ways):
         median = statistics.median(times[number] for times in rounds)
-        ratios = sorted(times[number] / times[-1] for times in rounds)
-        low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-        middle = statistics.median(ratios)
-        spread = f"{middle:7.2f}  ({low:.2f} – {high:.2f})"
+        spread = ratio([times[number] for times in rounds], [times[-1] for times in rounds])
         print(
             f"{name if not number else '':<28}{way:<28}{1e3 * median:10.3f}  {spread}", flush=True
         )

@@ -1,6 +1,6 @@
 """Sampling side by side with the schedulers of diffusers, as ratios of medians.
 
-    python benchmarks/mechanisms/diffusion.py [--device cpu] [--repeats 9]
+    python benchmarks/mechanisms/diffusion.py [--device cpu] [--repeats 9] [--small]
 
 Both walk the same time steps from the same noise, with the same network, and take turns within one
 run, so that a busy machine slows both. The ends are compared before anything is timed. A network that
@@ -9,8 +9,7 @@ costs nothing shows the sampler alone; beside a small one it hardly counts.
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from diffusers import (
@@ -34,6 +33,7 @@ from etude.mechanisms.diffusion import (
     euler,
     heun,
 )
+from press.stopwatch import ratio, seconds
 
 STEPS = 25
 SIZES = ((64, 64), (16, 3 * 64 * 64), (16, 4 * 128 * 128))  # batch, numbers of one example
@@ -61,16 +61,6 @@ def theirs(kind: type, network: Callable, x: Tensor, options: dict) -> Tensor:
     return y
 
 
-def seconds(call: Callable[[], object], where: torch.device) -> float:
-    """The time of one call, the device's work included."""
-    wait = getattr(torch, where.type).synchronize if where.type != "cpu" else lambda: None
-    wait()
-    start = time.perf_counter()
-    call()
-    wait()
-    return time.perf_counter() - start
-
-
 def compare(name: str, network: Callable, x: Tensor, options) -> None:
     """Assert that both ends are equal; print medians, and the ratio of ours to theirs."""
     path = Schedule().path(STEPS)
@@ -86,29 +76,28 @@ def compare(name: str, network: Callable, x: Tensor, options) -> None:
         rounds = [[seconds(way, options.device) for way in (mine, other)]
                   for _ in range(options.repeats)]  # fmt: skip
         medians = [1e3 * statistics.median(column) for column in zip(*rounds, strict=True)]
-        ratios = sorted(first / second for first, second in rounds)
-        low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-        middle = statistics.median(ratios)
-        print(f"{name:<34}{solver:<14}{medians[0]:10.2f}{medians[1]:10.2f}"
-              f"  {middle:7.2f}  ({low:.2f} – {high:.2f})", flush=True)  # fmt: skip
+        spread = ratio(*zip(*rounds, strict=True))
+        print(f"{name:<34}{solver:<14}{medians[0]:10.2f}{medians[1]:10.2f}  {spread}", flush=True)
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """Time every sampler on one device."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", type=torch.device, default=device())
     parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
+    parser.add_argument("--small", action="store_true", help="sizes for a test")
+    options = parser.parse_args(given)
     print(f"device {options.device}, {torch.get_num_threads()} thread(s), float32, milliseconds")
     print(f"{STEPS} steps{'':<40}{'ours':>10}{'diffusers':>10}  {'ratio':>7}  (middle half)")
-    for batch, dim in SIZES:
+    for batch, dim in SIZES[: 1 if options.small else None]:
         x = torch.randn(batch, dim, generator=stream(0)).to(options.device)
         compare(f"no network, {batch} × {dim}", lambda x, step: 0.5 * x, x, options)
     with seeded(0):
         network = MLPDenoiser(64).to(options.device)
         torch.nn.init.normal_(network.leave.weight, std=0.1)
-    x = torch.randn(600, 64, generator=stream(0)).to(options.device)
-    compare("141 k parameters, 600 × 64", network, x, options)
+    rows = 8 if options.small else 600
+    x = torch.randn(rows, 64, generator=stream(0)).to(options.device)
+    compare(f"141 k parameters, {rows} × 64", network, x, options)
 
 
 if __name__ == "__main__":

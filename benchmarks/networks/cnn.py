@@ -10,7 +10,6 @@ is transformers' `ResNetForImageClassification`, that of the others is built of 
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from etude.core.random import seeded, stream
 from etude.networks.cnn.layers import OURS, TORCH
 from etude.networks.cnn.network import ConvNet, ConvNetConfig, LeNet
 from etude.networks.cnn.resnet import ResNetClassifier, ResNetConfig
+from press.stopwatch import ratio, seconds
 
 Step = Callable[[], float]
 
@@ -123,17 +123,10 @@ def main(given: Sequence[str] | None = None) -> None:
         steps = [training(model.to(options.device).train(), images, labels) for model in models]
         losses = torch.tensor([step() for step in steps])
         torch.testing.assert_close(losses, losses[-1:].expand(3), rtol=1e-4, atol=1e-5)
-        rounds = []
-        for _ in range(options.repeats):
-            rounds.append([])
-            for step in steps:
-                start = time.perf_counter()
-                step()  # waits for the device: it returns a number
-                rounds[-1].append(time.perf_counter() - start)
-        one, two, reference = (
-            1e3 * statistics.median(times) for times in zip(*rounds, strict=True)
-        )
-        ratios = [statistics.median(r[k] / r[2] for r in rounds) for k in (0, 1)]
+        rounds = [[seconds(step, options.device) for step in steps] for _ in range(options.repeats)]
+        columns = list(zip(*rounds, strict=True))
+        one, two, reference = (1e3 * statistics.median(times) for times in columns)
+        ratios = [ratio(times, columns[2]).median for times in columns[:2]]
         print(
             f"{name:<50}{one:12.1f}{two:14.1f}{reference:12.1f}{ratios[0]:11.2f}{ratios[1]:11.2f}",
             flush=True,

@@ -9,7 +9,7 @@ from etude.core.gradient_check import gradient_check, slopes
 from etude.core.learner import train
 from etude.core.metrics import dice, iou
 from etude.core.random import stream
-from etude.core.shapes import bind, check_float
+from etude.core.shapes import bind, check_choice, check_float, check_same_shape, per_row
 from tests.core.test_estimator import Average, Normal
 from tests.core.test_learner import Mean
 from tests.devices.example import call, in_float64
@@ -53,5 +53,8 @@ EXAMPLES = {
     train: lambda at: call(at(Mean()), [at.randn(4), at.randn(4)], steps=3, generator=None),
     stream: lambda at: (1, at.device),
     bind: lambda at: call(x=(at.randn(3, 2), "rows features"), y=(at.randn(3), "rows")),
+    check_choice: lambda at: call(("after", "before"), reset="after"),
     check_float: lambda at: call(x=at.randn(3)),
+    check_same_shape: lambda at: call(x=at.randn(2, 3), y=at.randn(2, 3)),
+    per_row: lambda at: (at.randn(3), at.randn(3, 2, 2)),
 }

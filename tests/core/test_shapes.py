@@ -3,7 +3,7 @@ import torch
 
 from etude.core import shapes
 from etude.core.errors import ShapeError
-from etude.core.shapes import bind, check_float
+from etude.core.shapes import bind, check_choice, check_float, check_same_shape, per_row
 
 
 def test_one_name_has_one_length():
@@ -63,3 +63,23 @@ def test_the_vocabulary_is_sorted_and_explained():
 def test_every_axis_of_the_aliases_is_in_the_vocabulary():
     for alias in (shapes.Matrix, shapes.Labels, shapes.Targets, shapes.Scalar):
         assert set(alias.dim_str.split()) <= set(shapes.VOCABULARY)
+
+
+def test_a_word_that_names_nothing_is_refused():
+    check_choice(("after", "before"), reset="before", other="after")
+    with pytest.raises(ValueError, match="other must be one of 'after', 'before', got 'later'"):
+        check_choice(("after", "before"), reset="before", other="later")
+
+
+def test_what_would_be_spread_out_is_refused():
+    x = torch.zeros(3, 1, 4)
+    check_same_shape(x=x, y=x + 1)
+    with pytest.raises(ShapeError, match=r"y has shape \(3, 4\), expected that of x, \(3, 1, 4\)"):
+        check_same_shape(x=x, z=x, y=x[:, 0])
+
+
+def test_one_number_serves_its_row():
+    x = torch.ones(2, 3, 4)
+    assert torch.equal(
+        (per_row(torch.tensor([1.0, 2.0]), x) * x).sum((1, 2)), torch.tensor([12.0, 24.0])
+    )

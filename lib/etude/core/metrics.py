@@ -3,7 +3,7 @@
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from etude.core.errors import ShapeError
+from etude.core.shapes import check_same_shape
 
 __all__ = ["dice", "iou"]
 
@@ -26,8 +26,6 @@ def dice(
 
 def counts(found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Pixels in both masks, in either, and in one and the other added; one number a picture."""
-    if found.shape != truth.shape:
-        wanted, came = tuple(found.shape), tuple(truth.shape)
-        raise ShapeError(f"truth has shape {came}, expected that of found, {wanted}")
+    check_same_shape(found=found, truth=truth)
     found, truth = found.flatten(1), truth.flatten(1)
     return (found & truth).sum(1), (found | truth).sum(1), found.sum(1) + truth.sum(1)

@@ -7,7 +7,18 @@ from torch import Tensor
 
 from etude.core.errors import ShapeError
 
-__all__ = ["VOCABULARY", "Labels", "Matrix", "Scalar", "Targets", "bind", "check_float"]
+__all__ = [
+    "VOCABULARY",
+    "Labels",
+    "Matrix",
+    "Scalar",
+    "Targets",
+    "bind",
+    "check_choice",
+    "check_float",
+    "check_same_shape",
+    "per_row",
+]
 
 Matrix: TypeAlias = Float[Tensor, "rows features"]
 Labels: TypeAlias = Int[Tensor, " rows"]
@@ -78,3 +89,32 @@ def check_float(**arguments: Tensor) -> None:
         if not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
             raise TypeError(f"{name} holds {kind}, expected a floating type: {name}.double()")
+
+
+def check_choice(choices: tuple[str, ...], **arguments: str) -> None:
+    """Refuse a word that names nothing.
+
+    Raises:
+        ValueError: `reset must be one of 'after', 'before', got 'later'`.
+    """
+    for name, word in arguments.items():
+        if word not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {word!r}")
+
+
+def check_same_shape(**arguments: Tensor) -> None:
+    """Refuse what would be spread out unseen: all have the shape of the first.
+
+    Raises:
+        ShapeError: `target has shape (3, 4), expected that of logits, (3, 1, 4)`.
+    """
+    (first, like), *others = arguments.items()
+    for name, tensor in others:
+        if tensor.shape != like.shape:
+            came, wanted = tuple(tensor.shape), tuple(like.shape)
+            raise ShapeError(f"{name} has shape {came}, expected that of {first}, {wanted}")
+
+
+def per_row(numbers: Float[Tensor, " rows"], like: Tensor) -> Tensor:
+    """One number for each row of `like`, with an axis of length 1 for each of its other axes."""
+    return numbers.view(-1, *[1] * (like.ndim - 1))

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from etude.core.shapes import bind
+from etude.core.shapes import bind, per_row
 from etude.mechanisms.diffusion.parameterization import Estimate, Network, resolve
 from etude.mechanisms.diffusion.schedule import Level
 
@@ -126,7 +126,7 @@ def dynamic_threshold(
     def threshold(data: Tensor) -> Tensor:
         # Eq. (guidance-threshold)
         limit = torch.quantile(data.flatten(1).abs(), percentile, dim=1).clamp(1, most)
-        limit = limit.view(-1, *[1] * (data.ndim - 1))
+        limit = per_row(limit, data)
         return data.clamp(-limit, limit) / limit
 
     return threshold
@@ -136,5 +136,5 @@ def column(weight: float | Tensor, x: Tensor) -> float | Tensor:
     """One number for all, or one for each example with an axis for each of its axes."""
     if isinstance(weight, Tensor) and weight.ndim:
         bind({"rows": len(x)}, weight=(weight, "rows"))
-        return weight.view(-1, *[1] * (x.ndim - 1))
+        return per_row(weight, x)
     return weight

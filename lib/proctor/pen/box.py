@@ -123,10 +123,6 @@ class Box:
             raise Dead(f"a warden ended before it was ready. {self.complaint()}") from None
         return warden
 
-    def dismiss(self, warden: Warden) -> None:
-        """Let one go; the box stays."""
-        warden.line.close()
-
     def close(self) -> None:
         """End everything in it."""
         if self.closed:

@@ -39,7 +39,6 @@ from etude.formulas.rnn_layers.sequences import (
     check_layer,
     expect_like,
     in_time,
-    one_of,
     over_time,
     shifted,
 )
@@ -154,7 +153,6 @@ EXAMPLES = {
     ),
     expect_like: lambda at: (at.randn(2, 3), at.randn(2, 3)),
     in_time: lambda at: ([at.randn(2, 3), at.randn(2, 3)], at.randn(2, 3)),
-    one_of: lambda at: ("after", ("after", "before"), "reset"),
     over_time: lambda at: (at.randn(3, 2, 4), at.randn(3, 2, 5)),
     shifted: lambda at: (at.randn(2, 3), at.randn(4, 2, 3)),
 }  # fmt: skip

@@ -111,5 +111,7 @@ def test_says_what_is_wrong():
         small()(torch.zeros(4, 3).double(), torch.zeros(4).long())
     with pytest.raises(ShapeError, match="step has 1 batch, expected 4"):
         small()(torch.zeros(4, 2).double(), torch.zeros(1).long())
-    with pytest.raises(ShapeError, match=r"out has shape \(4, 1\), expected \(4, 2\)"):
+    with pytest.raises(
+        ShapeError, match=r"out has shape \(4, 1\), expected that of data, \(4, 2\)"
+    ):
         Diffusion(lambda x, step: x[:, :1], Schedule(10)).loss(torch.zeros(4, 2))

@@ -145,11 +145,13 @@ def test_the_network_is_told_the_step_of_every_example():
 def test_says_what_is_wrong():
     schedule, x = Schedule(10), start()
     level = schedule.level(3)
-    with pytest.raises(ShapeError, match=r"noise has shape \(2, 3\), expected \(4, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"noise has shape \(2, 3\), expected that of data, \(4, 3\)"
+    ):
         diffuse(x, x[:2], level)
     with pytest.raises(TypeError, match="data holds int64, expected a floating type"):
         diffuse(x.long(), x, level)
-    with pytest.raises(ShapeError, match=r"out has shape \(4, 1\), expected \(4, 3\)"):
+    with pytest.raises(ShapeError, match=r"out has shape \(4, 1\), expected that of x, \(4, 3\)"):
         estimator(lambda x, step: x[:, :1], "noise")(x, level)
     for call in (
         lambda: estimator(toy(), "score"),

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from etude.core.shapes import check_choice
 from etude.formulas.rnn_layers.sequences import (
     Hidden,
     Pullback,
@@ -16,7 +17,6 @@ from etude.formulas.rnn_layers.sequences import (
     check_layer,
     expect_like,
     in_time,
-    one_of,
     over_time,
     shifted,
 )
@@ -69,7 +69,7 @@ def gru_vjp(
     Source: Cho et al. (2014), Eqs. 5–8, where z keeps, too; others swap it with 1 − z.
     """
     check_layer(3, x, {"h0": h0}, W_ih, W_hh, {"b_ih": b_ih, "b_hh": b_hh})
-    one_of(reset, RESETS, "reset")
+    check_choice(RESETS, reset=reset)
     h, steps = h0, []
     for a in x @ W_ih.T + b_ih:  # the inputs of all steps in one product
         steps.append(gru_cell(a, h, W_hh, b_hh, reset))

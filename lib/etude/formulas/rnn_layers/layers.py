@@ -12,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from etude.core.shapes import check_choice
 from etude.formulas.rnn_layers.gru import gru_vjp
 from etude.formulas.rnn_layers.lstm import lstm_vjp
 from etude.formulas.rnn_layers.recurrent import rnn_vjp
-from etude.formulas.rnn_layers.sequences import Hidden, Sequence, one_of
+from etude.formulas.rnn_layers.sequences import Hidden, Sequence
 
 __all__ = ["GRU", "LSTM", "RNN", "through_time"]
 
@@ -83,7 +84,7 @@ class RNN(_Recurrent):
     def __init__(
         self, input_size: int, hidden_size: int, nonlinearity: str = "tanh", bias: bool = True
     ) -> None:
-        one_of(nonlinearity, ("tanh", "relu"), "nonlinearity")
+        check_choice(("tanh", "relu"), nonlinearity=nonlinearity)
         super().__init__(1, input_size, hidden_size, bias)
         self.nonlinearity = nonlinearity
 
@@ -128,7 +129,7 @@ class GRU(_Recurrent):
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, reset: str = "after"
     ) -> None:
-        one_of(reset, ("after", "before"), "reset")
+        check_choice(("after", "before"), reset=reset)
         super().__init__(3, input_size, hidden_size, bias)
         self.reset = reset
 

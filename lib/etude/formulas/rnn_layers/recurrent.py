@@ -6,6 +6,7 @@ Chapter: formulas/rnn_layers
 from jaxtyping import Float
 from torch import Tensor
 
+from etude.core.shapes import check_choice
 from etude.formulas.rnn_layers.sequences import (
     Hidden,
     Pullback,
@@ -15,7 +16,6 @@ from etude.formulas.rnn_layers.sequences import (
     check_layer,
     expect_like,
     in_time,
-    one_of,
     over_time,
     shifted,
 )
@@ -42,7 +42,7 @@ def rnn_vjp(
     Source: Elman (1990); Werbos (1990) for the way back.
     """
     check_layer(1, x, {"h0": h0}, W_ih, W_hh, {"b": b})
-    one_of(nonlinearity, ("tanh", "relu"), "nonlinearity")
+    check_choice(("tanh", "relu"), nonlinearity=nonlinearity)
     h, states = h0, []
     for a in x @ W_ih.T + b:  # the inputs of all steps in one product
         a = a + h @ W_hh.T

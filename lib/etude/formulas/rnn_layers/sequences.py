@@ -22,7 +22,6 @@ __all__ = [
     "check_layer",
     "expect_like",
     "in_time",
-    "one_of",
     "over_time",
     "shifted",
 ]
@@ -73,16 +72,6 @@ def arriving(dh: Tensor | None, h: Tensor, name: str = "dh") -> Tensor:
         return torch.zeros_like(h)
     expect_like(dh, h, name)
     return dh
-
-
-def one_of(value: str, choices: tuple[str, ...], name: str) -> None:
-    """Refuse a word that names nothing.
-
-    Raises:
-        ValueError: `reset must be one of 'after', 'before', got 'later'`.
-    """
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def in_time(steps: list[Tensor], like: Tensor) -> Tensor:

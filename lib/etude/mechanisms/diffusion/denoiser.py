@@ -4,6 +4,7 @@ Chapter: mechanisms/diffusion
 """
 
 import math
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from etude.core.learner import AbstractLearner
-from etude.core.shapes import bind
-from etude.mechanisms.diffusion.parameterization import Network, Predicts, diffuse, same, target
-from etude.mechanisms.diffusion.schedule import Schedule, choose
+from etude.core.shapes import bind, check_choice, check_same_shape
+from etude.mechanisms.diffusion.parameterization import Network, Predicts, diffuse, target
+from etude.mechanisms.diffusion.schedule import Schedule
 
 __all__ = ["Diffusion", "MLPDenoiser", "waves"]
 
@@ -91,7 +92,7 @@ class Diffusion(AbstractLearner):
         self, network: Network, schedule: Schedule, predicts: Predicts = "velocity"
     ) -> None:
         super().__init__()
-        choose("predicts", predicts, Predicts)
+        check_choice(get_args(Predicts), predicts=predicts)
         self.network = network
         self.schedule = schedule
         self.predicts: Predicts = predicts
@@ -113,6 +114,6 @@ class Diffusion(AbstractLearner):
         level = self.schedule.at(step, data)
         x, _ = diffuse(data, noise, level)
         out = self.network(x, step, *condition)
-        same(data, out=out)
+        check_same_shape(data=data, out=out)
         # Eq. (diffusion-loss)
         return F.mse_loss(out, target(data, noise, level, self.predicts))

@@ -4,15 +4,14 @@ Chapter: mechanisms/diffusion
 """
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from etude.core.errors import ShapeError
-from etude.core.shapes import check_float
-from etude.mechanisms.diffusion.schedule import Level, Schedule, choose
+from etude.core.shapes import check_choice, check_float, check_same_shape, per_row
+from etude.mechanisms.diffusion.schedule import Level, Schedule
 
 __all__ = [
     "Estimate",
@@ -38,7 +37,7 @@ def rotate(x: Batch, v: Batch, angle: Float[Tensor, "..."]) -> tuple[Batch, Batc
 
     From (data, noise) it leads to (x, velocity), and on from there to any later level.
     """
-    angle = angle.view(*angle.shape, *[1] * (x.ndim - angle.ndim))
+    angle = per_row(angle, x) if angle.ndim else angle
     return turn(x, v, angle.cos(), angle.sin())
 
 
@@ -55,7 +54,7 @@ def diffuse(data: Batch, noise: Batch, level: Level) -> tuple[Batch, Batch]:
         ShapeError: data and noise have different shapes.
     """
     check_float(data=data, noise=noise)
-    same(data, noise=noise)
+    check_same_shape(data=data, noise=noise)
     return turn(data, noise, level.cos, level.sin)
 
 
@@ -65,7 +64,7 @@ def target(data: Batch, noise: Batch, level: Level, predicts: Predicts) -> Batch
     Raises:
         ValueError: `predicts must be one of …`.
     """
-    choose("predicts", predicts, Predicts)
+    check_choice(get_args(Predicts), predicts=predicts)
     if predicts == "velocity":
         return diffuse(data, noise, level)[1]
     return noise if predicts == "noise" else data
@@ -80,8 +79,8 @@ def resolve(x: Batch, out: Batch, level: Level, predicts: Predicts) -> tuple[Bat
         ShapeError: the network's answer has another shape than x.
         ValueError: `predicts must be one of …`.
     """
-    choose("predicts", predicts, Predicts)
-    same(x, out=out)
+    check_choice(get_args(Predicts), predicts=predicts)
+    check_same_shape(x=x, out=out)
     if predicts == "velocity":
         return turn(x, out, level.cos, -level.sin)  # back by the same angle
     if predicts == "noise":
@@ -92,7 +91,7 @@ def resolve(x: Batch, out: Batch, level: Level, predicts: Predicts) -> tuple[Bat
 
 def estimator(network: Network, predicts: Predicts) -> Estimate:
     """What a sampler asks: from x and its level, the data and the noise in it."""
-    choose("predicts", predicts, Predicts)
+    check_choice(get_args(Predicts), predicts=predicts)
 
     def estimate(x: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         step = torch.full((len(x),), int(level.step), device=x.device)
@@ -115,19 +114,10 @@ def translate(
     network: Network, schedule: Schedule, predicts: Predicts, into: Predicts = "velocity"
 ) -> Network:
     """The same network, saying in another of the three ways what it knows."""
-    choose("predicts", predicts, Predicts)
-    choose("into", into, Predicts)
+    check_choice(get_args(Predicts), predicts=predicts, into=into)
 
     def translated(x: Tensor, step: Tensor, *condition: Tensor) -> Tensor:
         level = schedule.at(step, x)
         return target(*resolve(x, network(x, step, *condition), level, predicts), level, into)
 
     return translated
-
-
-def same(x: Tensor, **others: Tensor) -> None:
-    """Hold that what belongs together has one shape."""
-    for name, other in others.items():
-        if other.shape != x.shape:
-            shapes = tuple(other.shape), tuple(x.shape)
-            raise ShapeError("{} has shape {}, expected {}".format(name, *shapes))

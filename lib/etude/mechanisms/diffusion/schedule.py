@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from etude.core.shapes import check_choice, per_row
+
 __all__ = ["Final", "Kind", "Level", "Schedule", "Spacing"]
 
 Kind: TypeAlias = Literal["linear", "scaled_linear", "cosine"]
@@ -66,7 +68,7 @@ class Schedule:
         kind: Kind = "scaled_linear",
         beta: tuple[float, float] = (0.00085, 0.012),
     ) -> None:
-        choose("kind", kind, Kind)
+        check_choice(get_args(Kind), kind=kind)
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
         if not 0 < beta[0] <= beta[1] < 1:
@@ -96,9 +98,8 @@ class Schedule:
         # A GPU would have to be waited for; there a step that is too large is the device's error.
         if step.device.type == "cpu" and not ((step >= 0) & (step < len(self))).all():
             raise ValueError(f"step must lie between 0 and {len(self) - 1}, got {step}")
-        shape = len(step), *[1] * (like.ndim - 1)
         tables = (torch.as_tensor(table).to(like) for table in (self.cos, self.sin))
-        return Level(step, *(table[step].view(shape) for table in tables))
+        return Level(step, *(per_row(table[step], like) for table in tables))
 
     def level(self, step: int) -> Level:
         """What is left at one step; −1 is the data itself."""
@@ -132,7 +133,7 @@ class Schedule:
 
         Source: Lin et al. (2024), Table 2.
         """
-        choose("final", final, Final)
+        check_choice(get_args(Final), final=final)
         last = len(self) - 1 if start is None else start
         if not 0 <= last < len(self):
             raise ValueError(f"start must lie between 0 and {len(self) - 1}, got {start}")
@@ -149,7 +150,7 @@ def spaced(last: int, count: int, spacing: Spacing = "trailing", offset: int = 0
     Raises:
         ValueError: `count` is not between 1 and the number of steps, or `spacing` is unknown.
     """
-    choose("spacing", spacing, Spacing)
+    check_choice(get_args(Spacing), spacing=spacing)
     total = last + 1
     if not 1 <= count <= total:
         raise ValueError(f"steps must lie between 1 and {total}, got {count}")
@@ -160,10 +161,3 @@ def spaced(last: int, count: int, spacing: Spacing = "trailing", offset: int = 0
     else:
         found = np.round(np.linspace(0, last, count))[::-1]
     return [int(step) for step in found]
-
-
-def choose(name: str, value: str, choices: object) -> None:
-    """Refuse a word that is none of those of a `Literal`."""
-    if value not in get_args(choices):
-        known = ", ".join(map(repr, get_args(choices)))
-        raise ValueError(f"{name} must be one of {known}, got {value!r}")

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from etude.core.shapes import check_choice
 from etude.formulas.cnn_layers import layers as formulas
 from etude.formulas.cnn_layers.layers import through
 from etude.formulas.cnn_layers.pooling import (
@@ -62,9 +63,7 @@ class Pool(nn.Module):
         self, kind: Kind, size: int | None = None, stride: int | None = None, padding: int = 0
     ) -> None:
         super().__init__()
-        if kind not in get_args(Kind):
-            known = ", ".join(map(repr, get_args(Kind)))
-            raise ValueError(f"kind must be one of {known}, got {kind!r}")
+        check_choice(get_args(Kind), kind=kind)
         if kind == "expectation" and padding:
             raise ValueError("padding of an expectation would be counted in: expected 0")
         self.kind, self.size, self.stride, self.padding = kind, size, stride, padding

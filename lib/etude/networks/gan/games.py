@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from etude.core.shapes import bind, check_float
+from etude.core.shapes import bind, check_choice, check_float
 
 __all__ = ["Course", "ModeReport", "Payoff", "Rule", "bilinear", "dirac", "mode_report", "play"]
 
@@ -70,10 +70,7 @@ def play(
     """
     check_float(theta=theta, psi=psi)
     bind(theta=(theta, "batch n"), psi=(psi, "batch m"))
-    if rule not in get_args(Rule):
-        raise ValueError(
-            f"rule must be one of {', '.join(map(repr, get_args(Rule)))}, got {rule!r}"
-        )
+    check_choice(get_args(Rule), rule=rule)
     if moves < 0:
         raise ValueError(f"moves must not be negative, got {moves}")
 

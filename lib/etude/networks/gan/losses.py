@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from etude.core.shapes import bind, check_float
+from etude.core.shapes import bind, check_choice, check_float, check_same_shape, per_row
 
 __all__ = ["Game", "discriminator_loss", "generator_loss", "gradient_penalty", "r1_penalty"]
 
@@ -102,13 +102,11 @@ def gradient_penalty(
     Source: Gulrajani et al. (2017), Eq. 3 and Algorithm 1.
     """
     check_float(real=real, fake=fake)
-    if real.shape != fake.shape:
-        raise ValueError(
-            f"fake has shape {tuple(fake.shape)}, expected that of real, {tuple(real.shape)}"
-        )
-    one_a_row = (len(real), *[1] * (real.ndim - 1))
-    place = torch.rand(one_a_row, generator=generator, dtype=real.dtype, device=real.device)
-    slope = input_gradient(discriminator, torch.lerp(fake.detach(), real.detach(), place))
+    check_same_shape(real=real, fake=fake)
+    place = torch.rand(len(real), generator=generator, dtype=real.dtype, device=real.device)
+    slope = input_gradient(
+        discriminator, torch.lerp(fake.detach(), real.detach(), per_row(place, real))
+    )
     return weight * (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
@@ -123,9 +121,7 @@ def input_gradient(discriminator: Discriminator, x: Tensor) -> Tensor:
 def checked(game: str, **scores: Tensor) -> None:
     """Know the game, and refuse scores that are none, or empty."""
     check_float(**scores)
-    if game not in get_args(Game):
-        known = ", ".join(map(repr, get_args(Game)))
-        raise ValueError(f"game must be one of {known}, got {game!r}")
+    check_choice(get_args(Game), game=game)
     for name, tensor in scores.items():
         if tensor.ndim > 2 or (tensor.ndim == 2 and tensor.shape[1] != 1):
             bind(**{name: (tensor, "batch")})  # says what was expected and what came

@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from etude.core.learner import average, one_number, require_finite
+from etude.core.learner import CHECK_EVERY, average, one_number, require_finite
 from etude.networks.gan.losses import Game, discriminator_loss, generator_loss, r1_penalty
 
 __all__ = ["Perceptron", "Trained", "sample", "train_against"]
-
-CHECK_EVERY = 32  # moves between two looks at the losses: on a GPU each look waits for them
 
 Draw = Callable[[int, torch.Generator], Tensor]  # so many samples of the data
 

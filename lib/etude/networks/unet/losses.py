@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from etude.core.errors import ShapeError
-from etude.core.shapes import check_float
+from etude.core.shapes import check_float, check_same_shape
 
 __all__ = ["dice_loss", "focal_loss"]
 
@@ -37,7 +36,8 @@ def dice_loss(
 
     Source: Milletari et al. (2016), Sec. 3, with plain sums in the denominator.
     """
-    alike(logits, target)
+    check_float(logits=logits, target=target)
+    check_same_shape(logits=logits, target=target)
     first = 1 if per_image else 0
     p, y = logits.sigmoid().flatten(first), target.flatten(first)
     overlap = (p * y).sum(-1)
@@ -65,7 +65,8 @@ def focal_loss(
 
     Source: Lin et al. (2017), Eq. 4 and 5.
     """
-    alike(logits, target)
+    check_float(logits=logits, target=target)
+    check_same_shape(logits=logits, target=target)
     if gamma < 0:
         raise ValueError(f"gamma must not be negative, got {gamma}")
     if alpha is not None and not 0 <= alpha <= 1:
@@ -75,11 +76,3 @@ def focal_loss(
     doubt = torch.lerp(F.logsigmoid(logits), F.logsigmoid(-logits), target)
     weight = 1.0 if alpha is None else 1 - alpha + (2 * alpha - 1) * target
     return (weight * (gamma * doubt).exp() * each).mean()
-
-
-def alike(logits: Tensor, target: Tensor) -> None:
-    """Refuse masks that are whole numbers, or of another shape, which would be spread out unseen."""
-    check_float(logits=logits, target=target)
-    if logits.shape != target.shape:
-        wanted, came = tuple(logits.shape), tuple(target.shape)
-        raise ShapeError(f"target has shape {came}, expected that of logits, {wanted}")

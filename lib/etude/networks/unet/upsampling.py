@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from etude.core.shapes import check_choice
+
 __all__ = ["Kind", "Upsample", "bilinear_kernel", "fit", "overlap_count", "pixel_shuffle"]
 
 Kind: TypeAlias = Literal["nearest", "bilinear", "transposed", "shuffle"]
@@ -97,9 +99,7 @@ class Upsample(nn.Module):
         self, in_channels: int, out_channels: int, kind: Kind = "nearest", kernel: int = 2
     ) -> None:
         super().__init__()
-        if kind not in get_args(Kind):
-            known = ", ".join(map(repr, get_args(Kind)))
-            raise ValueError(f"kind must be one of {known}, got {kind!r}")
+        check_choice(get_args(Kind), kind=kind)
         if kernel < 2:
             raise ValueError(f"kernel must be at least the stride, 2, got {kernel}")
         self.kind: Kind = kind

@@ -1,4 +1,4 @@
-# Eight children with 300 MB each.
+# Four children with 300 MB each.
 # points: 2 0
 # words: more than 512 MB of memory
 
@@ -8,7 +8,7 @@ def relu_sum(x):
 
 # %% p2-sol
 import os, time
-for _ in range(8):
+for _ in range(4):
     if os.fork() == 0:
         x = bytearray(os.urandom(1 << 20)) * 300
         time.sleep(30)
